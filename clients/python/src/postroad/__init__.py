@@ -1,0 +1,1 @@
+"""The postroad command and Python client."""

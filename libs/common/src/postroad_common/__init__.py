@@ -1,0 +1,1 @@
+"""What every Postroad service shares: contracts, AMQP, outbox, database, settings, telemetry, lifecycle."""

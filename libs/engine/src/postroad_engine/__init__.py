@@ -1,0 +1,1 @@
+"""The sequencing rules as pure functions: definition, calendar, state machine, decide, gate, templates."""

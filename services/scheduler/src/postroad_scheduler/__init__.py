@@ -1,0 +1,1 @@
+"""Owns time: places every next step, emits due steps, settles outcomes."""

@@ -1,0 +1,1 @@
+"""Renders, transmits and keeps the ledger."""

@@ -1,0 +1,1 @@
+"""The HTTP API of Postroad: contacts, templates, sequences, enrollments and their intents."""

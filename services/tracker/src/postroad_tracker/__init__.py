@@ -1,0 +1,1 @@
+"""Ingests ESP webhooks, opens, clicks, unsubscribes, replies and bounces."""
