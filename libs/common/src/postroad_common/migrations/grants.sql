@@ -1,0 +1,65 @@
+-- The whole truth of who may read and write what. Run after every migration, safe to repeat.
+-- Everything is taken away first: a privilege that is not written here does not exist.
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA sequence, schedule, delivery, tracking, views
+    FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA postroad, sequence, schedule, delivery, tracking FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA public, postroad, views TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
+GRANT SELECT ON public.schema_migrations TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
+GRANT EXECUTE ON FUNCTION postroad.now(), postroad.tenants()
+    TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer;
+
+-- Behind the views, and behind the functions that return tenant ids.
+GRANT USAGE ON SCHEMA sequence, schedule, delivery, tracking TO postroad_views, postroad_definer;
+GRANT USAGE ON SCHEMA postroad TO postroad_views, postroad_definer;
+GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequence.sequence_versions, sequence.steps,
+    sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
+    sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
+    delivery.sender_state, delivery.bounced_addresses, tracking.events, tracking.matches, tracking.stops TO postroad_views;
+GRANT SELECT ON sequence.outbox, sequence.enrollments, schedule.progress, delivery.messages, delivery.incarnations,
+    tracking.outbox, tracking.events, tracking.matches TO postroad_definer;
+
+-- sequence-api writes schema sequence.
+GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
+GRANT SELECT, INSERT ON sequence.tenants, sequence.template_versions, sequence.enrollments, sequence.intents,
+    sequence.outbox, sequence.active_slots TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE ON sequence.api_keys TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.templates, sequence.senders, sequence.sequences,
+    sequence.sequence_versions, sequence.steps, sequence.suppressions, sequence.webhook_sources TO postroad_sequence_api;
+GRANT UPDATE (name, timezone, postal_address) ON sequence.tenants TO postroad_sequence_api;
+GRANT UPDATE (intent, intent_at) ON sequence.enrollments TO postroad_sequence_api;
+GRANT UPDATE (acknowledged_at, on_the_wire) ON sequence.intents TO postroad_sequence_api;
+GRANT UPDATE, DELETE ON sequence.outbox TO postroad_sequence_api;
+GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer) TO postroad_sequence_api;
+GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
+
+-- scheduler writes schema schedule, and frees the slot of an enrollment that it ends.
+GRANT USAGE ON SCHEMA schedule, sequence TO postroad_scheduler;
+GRANT SELECT, INSERT, UPDATE ON schedule.progress TO postroad_scheduler;
+GRANT SELECT, INSERT ON schedule.decisions TO postroad_scheduler;
+GRANT SELECT, DELETE ON sequence.active_slots TO postroad_scheduler;
+GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.sequence_versions, views.steps, views.enrollments,
+    views.senders, views.sender_state, views.stops, views.suppressed_addresses TO postroad_scheduler;
+GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_with_untaken(interval, integer)
+    TO postroad_scheduler;
+
+-- sender writes schema delivery.
+GRANT USAGE ON SCHEMA delivery TO postroad_sender;
+GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO postroad_sender;
+GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses TO postroad_sender;
+GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender;
+GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
+    views.enrollments, views.stops, views.suppressed_addresses TO postroad_sender;
+GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sender;
+
+-- tracker writes schema tracking. Events and keys: insert only.
+GRANT USAGE ON SCHEMA tracking TO postroad_tracker;
+GRANT SELECT, INSERT ON tracking.event_keys, tracking.events, tracking.matches TO postroad_tracker;
+GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_requests TO postroad_tracker;
+GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
+GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
+GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.suppressed_addresses TO postroad_tracker;
+GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
+    tracking.tenants_with_unmatched(interval, integer) TO postroad_tracker;

@@ -1,0 +1,101 @@
+-- migrate:up
+
+-- Which tenants have messages to relay: ids only, across the wall.
+CREATE FUNCTION sequence.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT DISTINCT tenant_id FROM sequence.outbox LIMIT up_to $$;
+CREATE FUNCTION tracking.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT DISTINCT tenant_id FROM tracking.outbox LIMIT up_to $$;
+-- Tenants with events of the last days that have not found their message.
+CREATE FUNCTION tracking.tenants_with_unmatched(younger_than interval, up_to integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$
+    SELECT DISTINCT e.tenant_id FROM tracking.events e
+    WHERE e.message_id IS NULL AND e.provider_message_id IS NOT NULL AND e.received_at > postroad.now() - younger_than
+      AND NOT EXISTS (SELECT FROM tracking.matches m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.event_id)
+    LIMIT up_to
+$$;
+ALTER FUNCTION sequence.tenants_with_outbox OWNER TO postroad_definer;
+ALTER FUNCTION tracking.tenants_with_outbox OWNER TO postroad_definer;
+ALTER FUNCTION tracking.tenants_with_unmatched OWNER TO postroad_definer;
+ALTER FUNCTION schedule.tenants_to_wake OWNER TO postroad_definer;
+ALTER FUNCTION schedule.tenants_with_untaken OWNER TO postroad_definer;
+ALTER FUNCTION delivery.tenants_with_orphans OWNER TO postroad_definer;
+
+-- The contract views: what a service may read of another. They are owned by a role that bypasses nothing, so the
+-- tenant wall of the tables beneath holds through them.
+CREATE VIEW views.contacts AS
+    SELECT tenant_id, contact_id, kind, email, external_id, first_name, last_name, company, timezone, attributes
+    FROM sequence.contacts;
+CREATE VIEW views.tenants AS SELECT tenant_id, name, timezone, postal_address FROM sequence.tenants;
+CREATE VIEW views.sequences AS SELECT tenant_id, sequence_id, name, state, active_version FROM sequence.sequences;
+CREATE VIEW views.sequence_versions AS
+    SELECT tenant_id, sequence_id, version, sender_id FROM sequence.sequence_versions WHERE activated_at IS NOT NULL;
+CREATE VIEW views.steps AS
+    SELECT s.tenant_id, s.sequence_id, s.version, s.number, s.step_key, s.kind, s.delay_seconds, s.preferred_time,
+           s.template_id, s.template_version, s.thread
+    FROM sequence.steps s
+    JOIN sequence.sequence_versions v USING (tenant_id, sequence_id, version)
+    WHERE v.activated_at IS NOT NULL;
+CREATE VIEW views.template_versions AS
+    SELECT tenant_id, template_id, version, subject, html, text FROM sequence.template_versions;
+CREATE VIEW views.senders AS
+    SELECT tenant_id, sender_id, from_email, from_name, reply_to, esp, host, port, security, username, password_sealed,
+           max_connections, paused_at, updated_at
+    FROM sequence.senders;
+CREATE VIEW views.enrollments AS
+    SELECT tenant_id, enrollment_id, sequence_id, version, contact_id, intent, intent_at, traceparent, created_at
+    FROM sequence.enrollments;
+CREATE VIEW views.intents AS
+    SELECT tenant_id, intent_id, sequence_id, enrollment_id, intent, requested_at, acknowledged_at, on_the_wire
+    FROM sequence.intents;
+CREATE VIEW views.webhook_sources AS
+    SELECT tenant_id, source_id, esp, secrets_sealed FROM sequence.webhook_sources;
+CREATE VIEW views.progress AS
+    SELECT tenant_id, enrollment_id, sequence_id, version, contact_id, sender_id, state, phase, step_number, step_key,
+           attempt, emissions, anchor_at, next_due_at, send_before, wake_at, reason, needs_attention_at, started_at,
+           paused_at, completed_at, replied_at, bounced_at, unenrolled_at, failed_at, updated_at
+    FROM schedule.progress;
+CREATE VIEW views.decisions AS
+    SELECT tenant_id, decision_id, enrollment_id, step_key, attempt, decided_at, outcome, due_at, reasons
+    FROM schedule.decisions;
+CREATE VIEW views.messages AS
+    SELECT tenant_id, enrollment_id, step_key, message_id, state, attempt, incarnation_id, sequence_id, version,
+           step_number, contact_id, sender_id, template_id, template_version, recipient, subject, rfc_message_id,
+           provider_message_id, due_at, transmitting_at, gated_at, settled_at, reason, bounce_type, reply_code,
+           reply_status, reply_text, created_at
+    FROM delivery.messages;
+CREATE VIEW views.attempts AS
+    SELECT tenant_id, attempt_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at, gated_at,
+           settled_at, reason, reply_code, reply_status, reply_text
+    FROM delivery.attempts;
+CREATE VIEW views.sender_state AS SELECT tenant_id, sender_id, paused_at, retry_at, reason FROM delivery.sender_state;
+-- An event with its message, also when they found each other late.
+CREATE VIEW views.events AS
+    SELECT e.tenant_id, e.event_id, e.received_at, e.occurred_at, e.type, e.source, e.source_id,
+           coalesce(e.message_id, m.message_id) AS message_id, e.provider_message_id,
+           coalesce(e.enrollment_id, m.enrollment_id) AS enrollment_id, coalesce(e.contact_id, m.contact_id) AS contact_id,
+           coalesce(e.sequence_id, m.sequence_id) AS sequence_id, coalesce(e.step_key, m.step_key) AS step_key,
+           e.bounce_type, e.detail, e.url
+    FROM tracking.events e LEFT JOIN tracking.matches m USING (tenant_id, event_id);
+CREATE VIEW views.stops AS
+    SELECT tenant_id, stop_id, kind, event_id, enrollment_id, contact_id, email, created_at, acknowledged_at, on_the_wire
+    FROM tracking.stops;
+-- Every address that must not be mailed, and whose word that is.
+CREATE VIEW views.suppressed_addresses AS
+    SELECT tenant_id, email, 'manual' AS kind, created_at FROM sequence.suppressions
+    UNION ALL
+    SELECT tenant_id, email, kind, created_at FROM tracking.stops WHERE email IS NOT NULL
+    UNION ALL
+    SELECT tenant_id, email, 'bounced', bounced_at FROM delivery.bounced_addresses;
+
+DO $$
+DECLARE
+    view regclass;
+BEGIN
+    FOR view IN SELECT oid::regclass FROM pg_class WHERE relkind = 'v' AND relnamespace = 'views'::regnamespace LOOP
+        EXECUTE format('ALTER VIEW %s OWNER TO postroad_views', view);
+    END LOOP;
+END
+$$;
