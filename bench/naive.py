@@ -79,7 +79,9 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
     async def handle(message: aio_pika.abc.AbstractIncomingMessage) -> None:
         async with message.process():
             due = json.loads(message.body)
-            contact = dict(await pool.fetchrow("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"]))
+            contact = dict(
+                await pool.fetchrow("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"])
+            )
             mail = EmailMessage()
             mail["From"] = "Postroad <hello@postroad.example>"
             mail["To"] = contact["email"]
@@ -94,7 +96,9 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
                 await client.send_message(mail)
             finally:
                 smtp.put_nowait(client)
-            await pool.execute("UPDATE naive.due SET status = 'sent', sent_at = now() WHERE id = $1", due["id"])
+            await pool.execute(
+                "UPDATE naive.due SET status = 'sent', sent_at = now() WHERE id = $1", due["id"]
+            )
 
     await queue.consume(handle)
     await asyncio.Event().wait()
