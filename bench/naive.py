@@ -1,8 +1,8 @@
 """The frozen reference: the pipeline one writes first, idiomatic and without a ledger.
 
-One message per due row on a quorum queue, `from_string`-compiled once per template, `EmailMessage`, a pool of ten
-aiosmtplib connections, two autocommit statements per mail. A mail can go twice or get lost. Do not improve it: every figure
-of `make bench` is a ratio to it.
+One message per due row on a quorum queue, templates compiled once, `EmailMessage`, a pool of ten aiosmtplib
+connections, two autocommit statements per mail. A mail can go twice or get lost. Do not improve it: every figure of
+`make bench` is a ratio to it.
 
     python bench/naive.py scheduler|sender DSN AMQP_URL SMTP_PORT
 """
@@ -23,7 +23,8 @@ CONNECTIONS = 10
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS naive;
-CREATE TABLE naive.contacts (id bigint PRIMARY KEY, email text NOT NULL, first_name text NOT NULL, company text NOT NULL);
+CREATE TABLE naive.contacts (
+    id bigint PRIMARY KEY, email text NOT NULL, first_name text NOT NULL, company text NOT NULL);
 CREATE TABLE naive.due (
     id bigint PRIMARY KEY, contact_id bigint NOT NULL REFERENCES naive.contacts, status text NOT NULL DEFAULT 'due',
     due_at timestamptz NOT NULL DEFAULT now(), sent_at timestamptz);
@@ -40,8 +41,8 @@ async def schedule(dsn: str, amqp_url: str) -> None:
     await channel.declare_queue(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
     while True:
         rows = await database.fetch(
-            "UPDATE naive.due SET status = 'queued' WHERE id IN (SELECT id FROM naive.due WHERE status = 'due' AND due_at <= now()"
-            " ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id, contact_id"
+            "UPDATE naive.due SET status = 'queued' WHERE id IN (SELECT id FROM naive.due WHERE status = 'due'"
+            " AND due_at <= now() ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id, contact_id"
         )
         if not rows:
             await asyncio.sleep(0.1)
@@ -79,9 +80,7 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
     async def handle(message: aio_pika.abc.AbstractIncomingMessage) -> None:
         async with message.process():
             due = json.loads(message.body)
-            contact = dict(
-                await pool.fetchrow("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"])
-            )
+            contact = dict(await pool.fetchrow("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"]))
             mail = EmailMessage()
             mail["From"] = "Postroad <hello@postroad.example>"
             mail["To"] = contact["email"]
@@ -96,9 +95,7 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
                 await client.send_message(mail)
             finally:
                 smtp.put_nowait(client)
-            await pool.execute(
-                "UPDATE naive.due SET status = 'sent', sent_at = now() WHERE id = $1", due["id"]
-            )
+            await pool.execute("UPDATE naive.due SET status = 'sent', sent_at = now() WHERE id = $1", due["id"])
 
     await queue.consume(handle)
     await asyncio.Event().wait()
