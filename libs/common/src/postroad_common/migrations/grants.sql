@@ -16,9 +16,10 @@ GRANT USAGE ON SCHEMA postroad TO postroad_views, postroad_definer;
 GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequence.sequence_versions, sequence.steps,
     sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
-    delivery.sender_state, delivery.bounced_addresses, tracking.events, tracking.matches, tracking.stops TO postroad_views;
+    delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
+    tracking.stops, tracking.event_keys, sequence.outbox, tracking.outbox TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.enrollments, schedule.progress, delivery.messages, delivery.incarnations,
-    tracking.outbox, tracking.events, tracking.matches TO postroad_definer;
+    tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
 
 -- sequence-api writes schema sequence.
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
@@ -62,4 +63,5 @@ GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracke
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
 GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.suppressed_addresses TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
-    tracking.tenants_with_unmatched(interval, integer) TO postroad_tracker;
+    tracking.tenants_with_unmatched(interval, integer), tracking.tenants_with_open_stops(interval, integer)
+    TO postroad_tracker;

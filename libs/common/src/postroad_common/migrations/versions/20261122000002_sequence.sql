@@ -198,21 +198,29 @@ CREATE TABLE sequence.active_slots (
 CREATE INDEX active_slots_enrollment ON sequence.active_slots (tenant_id, enrollment_id);
 CALL postroad.wall('sequence.active_slots');
 
--- Every pause, resume and stop that was asked for through the API. A stop is acknowledged when what was on the
--- wire has drained or is listed; from then on, until the next resume, nothing of it may begin.
+-- Every pause, resume and stop that was asked for through the API: of a sequence, of one of its enrollments, of a
+-- sender, or of an address (a manual suppression and its lifting). A stop is acknowledged when what was on the wire
+-- has drained or is listed; from then on, until the next resume of the same subject, nothing of it may begin.
 CREATE TABLE sequence.intents (
     tenant_id        uuid NOT NULL,
     intent_id        uuid NOT NULL,
-    sequence_id      uuid NOT NULL,
+    sequence_id      uuid,
     enrollment_id    uuid,  -- null: the whole sequence
+    sender_id        uuid,
+    email            text CHECK (email = lower(email)),
     intent           text NOT NULL CHECK (intent IN ('run', 'pause', 'stop')),
     requested_at     timestamptz NOT NULL DEFAULT postroad.now(),
     acknowledged_at  timestamptz,
     on_the_wire      uuid[] NOT NULL DEFAULT '{}',  -- message ids
     PRIMARY KEY (tenant_id, intent_id),
-    FOREIGN KEY (tenant_id, sequence_id) REFERENCES sequence.sequences ON DELETE CASCADE
+    CHECK (num_nonnulls(sequence_id, sender_id, email) = 1),
+    CHECK (enrollment_id IS NULL OR sequence_id IS NOT NULL),
+    FOREIGN KEY (tenant_id, sequence_id) REFERENCES sequence.sequences ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, sender_id) REFERENCES sequence.senders ON DELETE CASCADE
 );
 CREATE INDEX intents_subject ON sequence.intents (tenant_id, sequence_id, enrollment_id, requested_at);
+CREATE INDEX intents_sender ON sequence.intents (tenant_id, sender_id, requested_at) WHERE sender_id IS NOT NULL;
+CREATE INDEX intents_email ON sequence.intents (tenant_id, email, requested_at) WHERE email IS NOT NULL;
 CALL postroad.wall('sequence.intents');
 
 -- Addresses a person has suppressed. What bounced, complained or unsubscribed is in delivery and tracking.

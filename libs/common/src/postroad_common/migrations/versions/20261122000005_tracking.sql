@@ -32,11 +32,13 @@ CREATE TABLE tracking.events (
     bounce_type          text CHECK (bounce_type IN ('hard', 'soft', 'undetermined')),
     detail               text,            -- the ESP's words, bounded
     url                  text,            -- of a click
+    machine              boolean NOT NULL DEFAULT false,  -- the ESP says that a program opened or clicked, not a person
     PRIMARY KEY (tenant_id, received_at, event_id)
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX events_enrollment ON tracking.events (tenant_id, enrollment_id, occurred_at);
 CREATE INDEX events_sequence ON tracking.events (tenant_id, sequence_id, step_key, type);
-CREATE INDEX events_unmatched ON tracking.events (tenant_id, provider_message_id)
+-- By time: the search for their messages looks at the young ones only, whatever older ones have piled up.
+CREATE INDEX events_unmatched ON tracking.events (received_at, tenant_id)
     WHERE message_id IS NULL AND provider_message_id IS NOT NULL;
 CALL postroad.wall('tracking.events');
 CALL postroad.show_to_definer('tracking.events');
@@ -88,7 +90,10 @@ CREATE TABLE tracking.stops (
 );
 CREATE INDEX stops_enrollment ON tracking.stops (tenant_id, enrollment_id);
 CREATE INDEX stops_email ON tracking.stops (tenant_id, email);
+CREATE INDEX stops_event ON tracking.stops (tenant_id, event_id);
+CREATE INDEX stops_open ON tracking.stops (created_at, tenant_id) WHERE acknowledged_at IS NULL;
 CALL postroad.wall('tracking.stops');
+CALL postroad.show_to_definer('tracking.stops');
 
 -- An event that found its message later than it came.
 CREATE TABLE tracking.matches (

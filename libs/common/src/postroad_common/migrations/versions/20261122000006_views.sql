@@ -16,9 +16,18 @@ $$
       AND NOT EXISTS (SELECT FROM tracking.matches m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.event_id)
     LIMIT up_to
 $$;
+-- Tenants with stops that nobody has acknowledged: the process that wrote them died before it answered.
+CREATE FUNCTION tracking.tenants_with_open_stops(older_than interval, up_to integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$
+    SELECT DISTINCT tenant_id FROM tracking.stops
+    WHERE acknowledged_at IS NULL AND created_at < postroad.now() - older_than
+    LIMIT up_to
+$$;
 ALTER FUNCTION sequence.tenants_with_outbox OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_outbox OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_unmatched OWNER TO postroad_definer;
+ALTER FUNCTION tracking.tenants_with_open_stops OWNER TO postroad_definer;
 ALTER FUNCTION schedule.tenants_to_wake OWNER TO postroad_definer;
 ALTER FUNCTION schedule.tenants_with_untaken OWNER TO postroad_definer;
 ALTER FUNCTION delivery.tenants_with_orphans OWNER TO postroad_definer;
@@ -48,7 +57,8 @@ CREATE VIEW views.enrollments AS
     SELECT tenant_id, enrollment_id, sequence_id, version, contact_id, intent, intent_at, traceparent, created_at
     FROM sequence.enrollments;
 CREATE VIEW views.intents AS
-    SELECT tenant_id, intent_id, sequence_id, enrollment_id, intent, requested_at, acknowledged_at, on_the_wire
+    SELECT tenant_id, intent_id, sequence_id, enrollment_id, sender_id, email, intent, requested_at, acknowledged_at,
+           on_the_wire
     FROM sequence.intents;
 CREATE VIEW views.webhook_sources AS
     SELECT tenant_id, source_id, esp, secrets_sealed FROM sequence.webhook_sources;
@@ -77,11 +87,19 @@ CREATE VIEW views.events AS
            coalesce(e.message_id, m.message_id) AS message_id, e.provider_message_id,
            coalesce(e.enrollment_id, m.enrollment_id) AS enrollment_id, coalesce(e.contact_id, m.contact_id) AS contact_id,
            coalesce(e.sequence_id, m.sequence_id) AS sequence_id, coalesce(e.step_key, m.step_key) AS step_key,
-           e.bounce_type, e.detail, e.url
+           e.bounce_type, e.detail, e.url, e.machine
     FROM tracking.events e LEFT JOIN tracking.matches m USING (tenant_id, event_id);
 CREATE VIEW views.stops AS
     SELECT tenant_id, stop_id, kind, event_id, enrollment_id, contact_id, email, created_at, acknowledged_at, on_the_wire
     FROM tracking.stops;
+-- What the proofs on live data look at besides: whose heartbeat has expired, what waits to be relayed, the event keys.
+CREATE VIEW views.incarnations AS
+    SELECT incarnation_id, host, pid, started_at, expires_at, stopped_at FROM delivery.incarnations;
+CREATE VIEW views.outbox AS
+    SELECT tenant_id, 'sequence' AS schema, outbox_id, type, created_at FROM sequence.outbox
+    UNION ALL
+    SELECT tenant_id, 'tracking', outbox_id, type, created_at FROM tracking.outbox;
+CREATE VIEW views.event_keys AS SELECT tenant_id, key, event_id FROM tracking.event_keys;
 -- Every address that must not be mailed, and whose word that is.
 CREATE VIEW views.suppressed_addresses AS
     SELECT tenant_id, email, 'manual' AS kind, created_at FROM sequence.suppressions
