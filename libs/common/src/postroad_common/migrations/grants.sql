@@ -42,7 +42,7 @@ GRANT SELECT, INSERT ON schedule.decisions TO postroad_scheduler;
 GRANT SELECT, DELETE ON sequence.active_slots TO postroad_scheduler;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.sequence_versions, views.steps, views.enrollments,
     views.senders, views.sender_state, views.stops, views.suppressed_addresses TO postroad_scheduler;
-GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_with_untaken(interval, integer)
+GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_enrolled(uuid, integer)
     TO postroad_scheduler;
 
 -- sender writes schema delivery.

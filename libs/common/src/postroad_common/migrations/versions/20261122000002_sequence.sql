@@ -183,6 +183,8 @@ CREATE TABLE sequence.enrollments (
 CREATE INDEX enrollments_contact ON sequence.enrollments (tenant_id, contact_id);
 CREATE INDEX enrollments_sequence ON sequence.enrollments (tenant_id, sequence_id, enrollment_id);
 CREATE INDEX enrollments_created ON sequence.enrollments (tenant_id, created_at);
+-- Pauses and stops by their time: the scheduler compares the young ones with what it has applied.
+CREATE INDEX enrollments_intent ON sequence.enrollments (tenant_id, intent_at) WHERE intent <> 'run';
 CALL postroad.wall('sequence.enrollments');
 
 -- At most one running enrollment per contact and exclusivity scope. The API inserts, the scheduler deletes

@@ -49,7 +49,9 @@ CREATE TABLE schedule.progress (
     CHECK ((state = 'failed') = (failed_at IS NOT NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX progress_wake ON schedule.progress (tenant_id, wake_at) WHERE wake_at IS NOT NULL;
-CREATE INDEX progress_in_flight ON schedule.progress (tenant_id) WHERE phase = 'in_flight';
+-- How much a tenant has in flight whose deadline is to come.
+CREATE INDEX progress_in_flight ON schedule.progress (tenant_id, wake_at) WHERE phase = 'in_flight';
+CREATE INDEX progress_held ON schedule.progress (tenant_id, sequence_id, enrollment_id) WHERE phase = 'held';
 CREATE INDEX progress_contact ON schedule.progress (tenant_id, contact_id);
 CREATE INDEX progress_sequence ON schedule.progress (tenant_id, sequence_id, enrollment_id);
 CALL postroad.wall('schedule.progress');
@@ -90,13 +92,16 @@ $$
       AND EXISTS (SELECT FROM schedule.progress p WHERE p.tenant_id = tenant.tenant_id AND p.wake_at <= postroad.now())
     LIMIT up_to
 $$;
--- Tenants with enrollments that the scheduler has not taken up although they are older than given: a lost message.
-CREATE FUNCTION schedule.tenants_with_untaken(older_than interval, up_to integer) RETURNS SETOF uuid
+-- Tenants that ever enrolled anybody, after the one last looked at: those whose rows are reconciled.
+CREATE FUNCTION schedule.tenants_enrolled(after uuid, up_to integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
-    SELECT DISTINCT e.tenant_id FROM sequence.enrollments e
-    WHERE e.created_at < postroad.now() - older_than
-      AND NOT EXISTS (SELECT FROM schedule.progress p
-                      WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id)
-    LIMIT up_to
+    WITH RECURSIVE tenant AS (
+        (SELECT tenant_id FROM sequence.enrollments WHERE tenant_id > after ORDER BY tenant_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT e.tenant_id FROM sequence.enrollments e
+                WHERE e.tenant_id > tenant.tenant_id ORDER BY e.tenant_id LIMIT 1)
+        FROM tenant WHERE tenant.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
 $$;

@@ -29,7 +29,7 @@ ALTER FUNCTION tracking.tenants_with_outbox OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_unmatched OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_open_stops OWNER TO postroad_definer;
 ALTER FUNCTION schedule.tenants_to_wake OWNER TO postroad_definer;
-ALTER FUNCTION schedule.tenants_with_untaken OWNER TO postroad_definer;
+ALTER FUNCTION schedule.tenants_enrolled OWNER TO postroad_definer;
 ALTER FUNCTION delivery.tenants_with_orphans OWNER TO postroad_definer;
 
 -- The contract views: what a service may read of another. They are owned by a role that bypasses nothing, so the
