@@ -132,7 +132,7 @@ class World:
         return Counter({row["state"]: row["n"] for row in rows})
 
     async def until_ended(self, sequence_id: str, *, timeout: float) -> Counter[str]:
-        """Wait until no enrollment of the sequence is untaken, active or paused; says what is left when it is not so."""
+        """Wait until every enrollment of the sequence has ended; fails with what the others wait for."""
         deadline = time.monotonic() + timeout
         while True:
             states = await self.states(sequence_id)

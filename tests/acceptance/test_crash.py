@@ -1,0 +1,213 @@
+"""Promises 1 and 2 under kills: nothing lost, nothing twice, and what cannot be known is named.
+
+The evidence is the SMTP server's own log, written before each 250. Jepsen's words: attempted, accepted, lost,
+duplicated, unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from postroad_stack.eventually import eventually
+from postroad_stack.process import Process
+from postroad_stack.services import Services, running_services
+from postroad_stack.smtp_server import SmtpServer, running_smtp_server
+from postroad_stack.tcp_proxy import tcp_proxy
+
+from .world import QUICK, World, duplicates, new_world
+
+CONNECTIONS = 10
+FULL = os.environ.get("POSTROAD_PROVE") == "1"
+SEED = int(os.environ.get("POSTROAD_SEED", "20261122"))
+
+#: Points at which a sender dies holding `transmitting` rows.
+TRANSMITTING = (
+    "sender.claimed",
+    "sender.gated",
+    "sender.connected",
+    "sender.mail_sent",
+    "sender.data_sent",
+    "sender.answered",
+)
+#: Of these, the ones after which the server may have, or has, the mail.
+MAYBE_DELIVERED = ("sender.data_sent", "sender.answered")
+POINTS = (
+    *TRANSMITTING,
+    "sender.received",
+    "sender.outcome_committed",
+    "sender.settled_published",
+    "sender.acked",
+    "scheduler.taken_up",
+    "scheduler.claimed",
+    "scheduler.published",
+    "scheduler.marked",
+    "scheduler.settle_committed",
+    "relay.published",
+    "relay.deleted",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crew(acceptance_services: tuple[Services, SmtpServer, str]) -> AsyncIterator[World]:
+    """A tenant on two replicas each of scheduler and sender."""
+    services, smtp, admin_dsn = acceptance_services
+    async with new_world(services, smtp, admin_dsn, name="Crash") as world:
+        yield world
+
+
+def owner_of(point: str) -> str:
+    """Which service reaches the point; the relay lives in the API process."""
+    service = point.split(".", maxsplit=1)[0]
+    return "sequence-api" if service == "relay" else service
+
+
+async def assert_kept(world: World, sequence_id: str, name: str, contacts: int, steps: int) -> int:
+    """Due equals ledger, nothing lost, nothing twice, every unknown compared with the server; returns the unknowns."""
+    mails = world.mails(name)
+    ledger = await world.ledger(sequence_id)
+    unknown = {(row["recipient"], row["subject"]) for row in await world.unknown(sequence_id)}
+    delivered_unknown = {mail for mail in unknown if mails[mail]}
+    print(
+        f"{name}: attempted {contacts * steps}, ledger {dict(ledger)}, accepted by the server {sum(mails.values())}, "
+        f"duplicated {len(duplicates(mails))}, unknown {len(unknown)} of which the server has {len(delivered_unknown)}"
+    )
+    assert duplicates(mails) == {}
+    assert sum(ledger.values()) == contacts * steps
+    assert set(ledger) <= {"accepted", "unknown"}
+    assert len(mails) == ledger["accepted"] + len(delivered_unknown), "what the ledger calls accepted, the server has"
+    report = await world.verify()
+    assert report["ok"], report
+    return len(unknown)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_at_each_named_point_loses_nothing_and_sends_nothing_twice(crew: World, point: str) -> None:
+    name = f"kill-{point.replace('.', '-').replace('_', '-')}"
+    contacts = await crew.add_contacts([f"{name}-{n}@lists.example" for n in range(40)])
+    sequence_id = await crew.add_sequence(name, steps=2)
+    service = owner_of(point)
+    for replica in list(crew.services.processes[service]):
+        await crew.services.replace(service, replica, env={"POSTROAD_FAULT_KILL": f"{point}:1"})
+    doomed = list(crew.services.processes[service])
+
+    if service == "sequence-api":
+        await crew.enroll(sequence_id, list(contacts.values()))
+        await eventually(lambda: all(p.returncode == -signal.SIGKILL for p in doomed), timeout=20)
+        for replica in doomed:
+            await crew.services.replace(service, replica)
+        crew.http.base_url = crew.services.api_url
+    else:
+        await crew.enroll(sequence_id, list(contacts.values()))
+        await eventually(lambda: any(p.returncode == -signal.SIGKILL for p in doomed), timeout=20)
+        for replica in doomed:
+            await crew.services.replace(service, replica)
+
+    states = await crew.until_ended(sequence_id, timeout=60)
+    assert states == {"completed": 40}
+    unknown = await assert_kept(crew, sequence_id, name, contacts=40, steps=2)
+    killed = [p for p in doomed if p.returncode == -signal.SIGKILL]
+    assert killed, "no process died at the point: the run does not count"
+    assert unknown <= len(killed) * CONNECTIONS
+    if point in TRANSMITTING:
+        assert unknown >= 1, "a process that dies with a row in transmission leaves an unknown"
+
+
+async def test_random_kills_under_load_lose_nothing_and_send_nothing_twice(crew: World) -> None:
+    people, sender_kills, scheduler_kills = (10_000, 10, 5) if FULL else (1_000, 4, 2)
+    rng = random.Random(SEED)
+    name = f"random-{SEED}"
+    print(f"seed {SEED}, {people} contacts x 3 steps, {sender_kills} sender kills, {scheduler_kills} scheduler kills")
+    contacts = await crew.add_contacts([f"r{n}@lists.example" for n in range(people)])
+    await crew.smtp.set_behaviour({"answer_delay_ms": [2, 20], "seed": SEED})
+    sequence_id = await crew.add_sequence(name, steps=3)
+    await crew.enroll(sequence_id, list(contacts.values()))
+
+    hits = 0
+    services = ["sender"] * sender_kills + ["scheduler"] * scheduler_kills
+    rng.shuffle(services)
+    for service in services:
+        started = sum(crew.mails(name).values())
+        await eventually(lambda started=started: sum(crew.mails(name).values()) > started, timeout=60)
+        await asyncio.sleep(rng.uniform(0.05, 0.4))
+        victim = rng.choice(crew.services.processes[service])
+        victim.kill()
+        await victim.wait()
+        if service == "sender":
+            hits += await transmitting_of(crew, victim)
+        await crew.services.replace(service, victim)
+    await crew.smtp.set_behaviour({})
+
+    states = await crew.until_ended(sequence_id, timeout=240)
+    assert states == {"completed": people}
+    unknown = await assert_kept(crew, sequence_id, name, contacts=people, steps=3)
+    assert hits > 0, "no kill hit a row in transmission: the run does not count"
+    assert 1 <= unknown <= sender_kills * CONNECTIONS
+
+
+async def transmitting_of(world: World, victim: Process) -> int:
+    """How many rows the dead process left transmitting (or another has already named unknown)."""
+    return int(
+        await world.admin.fetchval(
+            "SELECT count(*) FROM delivery.messages m JOIN delivery.incarnations i USING (incarnation_id)"
+            " WHERE i.pid = $1 AND m.state IN ('transmitting', 'unknown')",
+            victim.pid,
+        )
+    )
+
+
+async def test_a_sender_suspended_in_data_past_its_incarnation_sends_nothing_twice(crew: World) -> None:
+    name = "suspended"
+    contacts = await crew.add_contacts([f"{name}-{n}@slow.example" for n in range(30)])
+    sequence_id = await crew.add_sequence(name, steps=1)
+    await crew.smtp.set_behaviour({"answer_delay_ms": [1500, 1500]})
+    await crew.enroll(sequence_id, list(contacts.values()))
+    victim = await sender_in_transmission(crew, sequence_id)
+    victim.stop()
+    await crew.smtp.set_behaviour({})
+    unknowns = "SELECT count(*) FROM delivery.messages WHERE sequence_id = $1 AND state = 'unknown'"
+    await eventually(lambda: crew.admin.fetchval(unknowns, UUID(sequence_id)), timeout=30)
+    victim.cont()
+    assert await crew.until_ended(sequence_id, timeout=60) == {"completed": 30}
+    await eventually(lambda: sum(crew.mails(name).values()) == 30, timeout=30)
+    assert duplicates(crew.mails(name)) == {}
+
+
+async def sender_in_transmission(world: World, sequence_id: str) -> Process:
+    """A sender process that has rows of the sequence on the wire now."""
+    query = (
+        "SELECT i.pid FROM delivery.messages m JOIN delivery.incarnations i USING (incarnation_id)"
+        " WHERE m.sequence_id = $1 AND m.state = 'transmitting' LIMIT 1"
+    )
+    pid = await eventually(lambda: world.admin.fetchval(query, UUID(sequence_id)), timeout=20)
+    return next(p for p in world.services.processes["sender"] if p.pid == pid)
+
+
+async def test_a_cut_broker_connection_under_a_live_sender_gives_no_duplicate_and_no_unknown(
+    acceptance_services: tuple[Services, SmtpServer, str],
+) -> None:
+    services, smtp, admin_dsn = acceptance_services
+    host, port = services.amqp_address
+    async with tcp_proxy(host, port) as proxy, new_world(services, smtp, admin_dsn, name="Cut") as world:
+        for replica in list(services.processes["sender"]):
+            await services.replace("sender", replica, env={"POSTROAD_AMQP_URL": services.amqp_url_at(proxy.port)})
+        try:
+            contacts = await world.add_contacts([f"cut-{n}@lists.example" for n in range(600)])
+            sequence_id = await world.add_sequence("cut", steps=2)
+            await smtp.set_behaviour({"answer_delay_ms": [2, 20]})
+            await world.enroll(sequence_id, list(contacts.values()))
+            for threshold in (100, 400, 800):
+                await eventually(lambda n=threshold: sum(world.mails("cut").values()) >= n, timeout=60)
+                assert proxy.cut() > 0
+            assert await world.until_ended(sequence_id, timeout=120) == {"completed": 600}
+            assert await assert_kept(world, sequence_id, "cut", contacts=600, steps=2) == 0
+        finally:
+            await smtp.set_behaviour({})
+            for replica in list(services.processes["sender"]):
+                await services.replace("sender", replica)

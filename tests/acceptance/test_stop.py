@@ -1,0 +1,221 @@
+"""Promise 3 at full flow: once a stop is answered, the mail server accepts nothing more of it but what the answer lists."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from postroad_common.ids import pack_ref
+from postroad_stack.eventually import eventually
+from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
+from postroad_stack.services import Services
+from postroad_stack.smtp_server import SmtpServer
+
+from .world import World, duplicates, new_world
+
+FULL = os.environ.get("POSTROAD_PROVE") == "1"
+PEOPLE = 6_000 if FULL else 2_500
+STOPPED = 600 if FULL else 250
+RATE = 200  # accepted per second, at least, while the stop is asked for
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A stop that was answered: when (epoch ns, after the answer arrived) and which messages it listed."""
+
+    at_ns: int
+    on_the_wire: frozenset[str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(acceptance_services: tuple[Services, SmtpServer, str]) -> AsyncIterator[World]:
+    """A tenant whose mail server takes its time, so that thousands queue behind it."""
+    services, smtp, admin_dsn = acceptance_services
+    async with new_world(services, smtp, admin_dsn, name="Town") as world:
+        await smtp.set_behaviour({"answer_delay_ms": [20, 40]})
+        yield world
+        await smtp.set_behaviour({})
+
+
+async def in_full_flow(world: World, name: str, step: int = 1) -> float:
+    """Wait until mails of the step flow; returns how many the server accepts per second now."""
+
+    def accepted() -> int:
+        return sum(n for (_, subject), n in world.mails(name).items() if subject == f"{name} step {step}")
+
+    await eventually(lambda: accepted() >= 100, timeout=60)
+    before, started = accepted(), time.monotonic()
+    await asyncio.sleep(0.5)
+    rate = (accepted() - before) / (time.monotonic() - started)
+    assert rate >= RATE, f"only {rate:.0f} accepted/s: the run does not count"
+    return rate
+
+
+async def waiting(world: World, sequence_id: str) -> int:
+    """Enrollments whose step is with the sender or due."""
+    return int(
+        await world.admin.fetchval(
+            "SELECT count(*) FROM schedule.progress WHERE sequence_id = $1 AND phase IN ('claimed', 'in_flight', 'waiting')",
+            UUID(sequence_id),
+        )
+    )
+
+
+async def message_ids(world: World, sequence_id: str, subject: str) -> dict[str, str]:
+    """Our message id of each accepted mail with that subject, by the Message-ID header that the server logged."""
+    rows = await world.admin.fetch(
+        "SELECT message_id, rfc_message_id FROM delivery.messages WHERE sequence_id = $1", UUID(sequence_id)
+    )
+    by_header = {row["rfc_message_id"]: str(row["message_id"]) for row in rows}
+    return {mail.recipient: by_header[mail.message_id] for mail in world.smtp.accepted() if mail.subject == subject}
+
+
+async def test_nothing_of_a_paused_sequence_is_accepted_after_the_answer_and_resume_sends_each_step_once(
+    town: World,
+) -> None:
+    contacts = await town.add_contacts([f"pause-{n}@town.example" for n in range(PEOPLE)])
+    sequence_id = await town.add_sequence("pause", steps=1)
+    await town.enroll(sequence_id, list(contacts.values()))
+    rate = await in_full_flow(town, "pause")
+    queued = await waiting(town, sequence_id)
+    assert queued >= 1_000, "thousands must be queued for the run to count"
+
+    stop = (await town.call("POST", f"/sequences/{sequence_id}/pause"))["stop"]
+    answered = time.time_ns()
+    await asyncio.sleep(3)
+    ids = await message_ids(town, sequence_id, "pause step 1")
+    late = {
+        ids[mail.recipient]
+        for mail in town.smtp.accepted()
+        if mail.subject == "pause step 1" and mail.accepted_ns > answered
+    }
+    print(
+        f"paused at {rate:.0f}/s with {queued} waiting: {len(late)} accepted later, {len(stop['on_the_wire'])} listed"
+    )
+    assert late <= set(stop["on_the_wire"])
+    assert len(ids) < PEOPLE, "the pause came too late to prove anything"
+
+    await town.call("POST", f"/sequences/{sequence_id}/resume")
+    assert await town.until_ended(sequence_id, timeout=120) == {"completed": PEOPLE}
+    mails = town.mails("pause")
+    assert len(mails) == PEOPLE
+    assert duplicates(mails) == {}
+
+
+Stopper = Callable[[World, str, str], Awaitable[httpx.Response]]
+
+
+async def unsubscribe(world: World, email: str, message_id: str) -> httpx.Response:
+    """One-click (RFC 8058) with the URL of the mail's own List-Unsubscribe header."""
+    mail = next(m for m in world.smtp.accepted() if m.recipient == email)
+    url = mail.headers["List-Unsubscribe"].split(",")[0].strip(" <>")
+    async with httpx.AsyncClient(timeout=30) as recipient:
+        return await recipient.post(url, data={"List-Unsubscribe": "One-Click"})
+
+
+SENDGRID = FakeSendGrid()
+POSTMARK = FakePostmark("postmark", "town-secret-of-32-characters-abcd")
+SOURCES: dict[str, str] = {}
+
+
+async def post(world: World, esp: str, request: WebhookRequest) -> httpx.Response:
+    """Deliver a webhook to the tenant's source of that ESP."""
+    async with httpx.AsyncClient(timeout=30) as provider:
+        return await provider.post(SOURCES[esp], content=request.body, headers=dict(request.headers))
+
+
+async def reply(world: World, email: str, message_id: str) -> httpx.Response:
+    mail = next(m for m in world.smtp.accepted() if m.recipient == email)
+    payload = POSTMARK.reply(email=email, in_reply_to=mail.message_id, text="Please call me.")
+    return await post(world, "postmark", POSTMARK.request(payload))
+
+
+async def complain(world: World, email: str, message_id: str) -> httpx.Response:
+    ref = pack_ref(world.tenant_id, UUID(message_id))
+    return await post(world, "sendgrid", SENDGRID.request([SENDGRID.event("spamreport", email=email, ref=ref)]))
+
+
+async def bounce(world: World, email: str, message_id: str) -> httpx.Response:
+    ref = pack_ref(world.tenant_id, UUID(message_id))
+    return await post(world, "postmark", POSTMARK.request(POSTMARK.bounce(email=email, ref=ref)))
+
+
+@pytest.mark.parametrize(
+    ("name", "stopper", "state"),
+    [
+        ("unsubscribe", unsubscribe, "unenrolled"),
+        ("reply", reply, "replied"),
+        ("complaint", complain, "unenrolled"),
+        ("hardbounce", bounce, "bounced"),
+    ],
+)
+async def test_nothing_to_a_stopped_contact_is_accepted_after_the_answer(
+    town: World, name: str, stopper: Stopper, state: str
+) -> None:
+    await register_sources(town)
+    people = PEOPLE // 2
+    contacts = await town.add_contacts([f"{name}-{n}@town.example" for n in range(people)])
+    sequence_id = await town.add_sequence(name, steps=2, delay="12s")
+    await town.enroll(sequence_id, list(contacts.values()))
+    await eventually(lambda: len(town.mails(name)) >= people, timeout=60)
+    ids = await message_ids(town, sequence_id, f"{name} step 1")
+    await in_full_flow(town, name, step=2)
+
+    second = {recipient for recipient, subject in town.mails(name) if subject.endswith("step 2")}
+    chosen = [email for email in contacts if email not in second][-STOPPED:]
+    answers = await stop_all(town, stopper, chosen, ids)
+    states = await town.until_ended(sequence_id, timeout=120)
+    second_ids = await message_ids(town, sequence_id, f"{name} step 2")
+    late = {
+        mail.recipient
+        for mail in town.smtp.accepted()
+        if mail.subject == f"{name} step 2"
+        and mail.recipient in answers
+        and mail.accepted_ns > answers[mail.recipient].at_ns
+        and second_ids[mail.recipient] not in answers[mail.recipient].on_the_wire
+    }
+    spared = [email for email in chosen if (email, f"{name} step 2") not in town.mails(name)]
+    print(f"{name}: {len(answers)} stopped, {len(spared)} of them never got step 2, {len(late)} late, {dict(states)}")
+    assert late == set()
+    assert spared, "the stops came too late to prove anything"
+    assert states[state] >= len(spared)
+    assert duplicates(town.mails(name)) == {}
+
+
+async def register_sources(world: World) -> None:
+    """The tenant's inbound endpoints, once."""
+    if SOURCES:
+        return
+    sendgrid = {"name": "sendgrid", "esp": "sendgrid", "public_keys": [SENDGRID.public_key]}
+    postmark = {
+        "name": "postmark",
+        "esp": "postmark",
+        "credentials": [{"username": POSTMARK.username, "password": POSTMARK.password}],
+    }
+    for source in (sendgrid, postmark):
+        SOURCES[str(source["esp"])] = (await world.call("POST", "/webhook-sources", json=source))["url"]
+
+
+async def stop_all(world: World, stopper: Stopper, emails: list[str], ids: dict[str, str]) -> dict[str, Answered]:
+    """Stop each contact, twenty at a time."""
+    gate = asyncio.Semaphore(20)
+    answers: dict[str, Answered] = {}
+
+    async def stop(email: str) -> None:
+        async with gate:
+            response = await stopper(world, email, ids[email])
+            at_ns = time.time_ns()
+            assert response.status_code == 200, response.text
+            header = response.headers.get("Postroad-On-The-Wire", "")
+            listed = response.json()["on_the_wire"] if "json" in response.headers["Content-Type"] else header.split(",")
+            answers[email] = Answered(at_ns, frozenset(item.strip() for item in listed if item.strip()))
+
+    await asyncio.gather(*(stop(email) for email in emails))
+    return answers
