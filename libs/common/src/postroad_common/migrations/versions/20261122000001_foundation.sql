@@ -54,3 +54,6 @@ BEGIN
 END
 $$;
 RESET ROLE;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

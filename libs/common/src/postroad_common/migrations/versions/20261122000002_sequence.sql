@@ -261,3 +261,6 @@ CALL postroad.show_to_definer('sequence.outbox');
 CALL postroad.show_to_definer('sequence.enrollments');
 CALL postroad.show_to_definer('sequence.intents');
 RESET ROLE;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

@@ -105,3 +105,6 @@ $$
     )
     SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
 $$;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

@@ -110,3 +110,6 @@ $$
     WHERE m.state = 'transmitting' AND i.expires_at < postroad.now()
     LIMIT up_to
 $$;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

@@ -147,3 +147,6 @@ END
 $$;
 SELECT tracking.make_event_partitions(3);
 RESET ROLE;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

@@ -117,3 +117,6 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- migrate:down
+DO $$ BEGIN RAISE EXCEPTION 'forward only: what a release did is undone by the next release'; END $$;

@@ -1,0 +1,1 @@
+../../libs/common/src/postroad_common/migrations/grants.sql

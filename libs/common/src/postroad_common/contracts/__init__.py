@@ -1,0 +1,49 @@
+"""The messages between services, one file a family, one class a version."""
+
+from postroad_common.contracts.base import REGISTRY, Message, Part, from_bytes
+from postroad_common.contracts.enrollments import (
+    EnrollmentCreated,
+    EnrollmentIntentChangedV1,
+    EnrollmentsCreatedV1,
+    SequenceStateChangedV1,
+)
+from postroad_common.contracts.signals import (
+    ContactBouncedV1,
+    ContactClickedV1,
+    ContactComplainedV1,
+    ContactOpenedV1,
+    ContactRepliedV1,
+    ContactUnsubscribedV1,
+    Evidence,
+    MessagesDeliveredV1,
+    Signal,
+)
+from postroad_common.contracts.steps import Outcome, StepDue, StepsDueV1, StepSettled, StepsSettledV1
+from postroad_common.contracts.tracking import TrackingHit, TrackingHitsV1
+
+__all__ = [
+    "REGISTRY",
+    "ContactBouncedV1",
+    "ContactClickedV1",
+    "ContactComplainedV1",
+    "ContactOpenedV1",
+    "ContactRepliedV1",
+    "ContactUnsubscribedV1",
+    "EnrollmentCreated",
+    "EnrollmentIntentChangedV1",
+    "EnrollmentsCreatedV1",
+    "Evidence",
+    "Message",
+    "MessagesDeliveredV1",
+    "Outcome",
+    "Part",
+    "SequenceStateChangedV1",
+    "Signal",
+    "StepDue",
+    "StepSettled",
+    "StepsDueV1",
+    "StepsSettledV1",
+    "TrackingHit",
+    "TrackingHitsV1",
+    "from_bytes",
+]

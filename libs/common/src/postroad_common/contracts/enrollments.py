@@ -1,0 +1,39 @@
+"""What sequence-api tells the scheduler: who was enrolled, and what is wanted of whom."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from postroad_common.contracts.base import Message, Part
+
+
+class EnrollmentCreated(Part):
+    """One contact enrolled."""
+
+    enrollment_id: UUID
+    contact_id: UUID
+    traceparent: str | None = None
+
+
+class EnrollmentsCreatedV1(Message):
+    """Contacts were enrolled in one version of a sequence."""
+
+    type: ClassVar[str] = "enrollments.created.v1"
+    sequence_id: UUID
+    version: int
+    items: Annotated[tuple[EnrollmentCreated, ...], Field(min_length=1, max_length=500)]
+
+
+class EnrollmentIntentChangedV1(Message):
+    """The intent (run, pause, stop) of these enrollments changed; the rows say to what."""
+
+    type: ClassVar[str] = "enrollments.intent_changed.v1"
+    items: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=500)]
+
+
+class SequenceStateChangedV1(Message):
+    """A sequence was activated, paused, resumed or archived; its row says which."""
+
+    type: ClassVar[str] = "sequences.state_changed.v1"
+    sequence_id: UUID
