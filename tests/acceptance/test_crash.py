@@ -15,13 +15,13 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
-from postroad_stack.services import Services, running_services
-from postroad_stack.smtp_server import SmtpServer, running_smtp_server
-from postroad_stack.tcp_proxy import tcp_proxy
+from postroad_stack.services import Services
 
-from .world import QUICK, World, duplicates, new_world
+from postroad_stack.eventually import eventually
+from postroad_stack.smtp_server import SmtpServer
+from postroad_stack.tcp_proxy import tcp_proxy
+from tests.acceptance.world import World, duplicates, new_world
 
 CONNECTIONS = 10
 FULL = os.environ.get("POSTROAD_PROVE") == "1"

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 from postroad_stack.services import Services
+
 from postroad_stack.smtp_server import SmtpServer
 
 #: What a crash is recovered in: short, so that a proof takes seconds; the ratios are those of production.
@@ -40,6 +41,7 @@ class World:
     smtp: SmtpServer
     admin: asyncpg.Connection[asyncpg.Record]  # a superuser: sees through every wall, for counting only
     http: httpx.AsyncClient
+    admin_dsn: str
     tenant_id: UUID
     key: str
     sender_id: str = ""
@@ -173,6 +175,11 @@ class World:
             (mail.recipient, mail.subject) for mail in self.smtp.accepted() if mail.subject.startswith(f"{name} step ")
         )
 
+    async def reconnect(self) -> None:
+        """Connect again for counting, after the database was away."""
+        await self.admin.close()
+        self.admin = await asyncpg.connect(self.admin_dsn)
+
     async def verify(self) -> dict[str, Any]:
         """The product's own proofs; the caller asserts on `ok`."""
         report: dict[str, Any] = await self.call("GET", "/verify")
@@ -196,7 +203,8 @@ async def new_world(services: Services, smtp: SmtpServer, admin_dsn: str, name: 
         key = created["api_key"]["key"]
         http.headers["Authorization"] = f"Bearer {key}"
         admin = await asyncpg.connect(admin_dsn)
+        world = World(services, smtp, admin, http, admin_dsn, UUID(created["tenant"]["id"]), key)
         try:
-            yield World(services, smtp, admin, http, UUID(created["tenant"]["id"]), key)
+            yield world
         finally:
-            await admin.close()
+            await world.admin.close()
