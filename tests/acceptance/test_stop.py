@@ -1,4 +1,4 @@
-"""Promise 3 at full flow: once a stop is answered, the mail server accepts nothing more of it but what the answer lists."""
+"""Promise 3 at full flow: after the answer to a stop the server accepts nothing more of it but what the answer lists."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ async def waiting(world: World, sequence_id: str) -> int:
     """Enrollments whose step is with the sender or due."""
     return int(
         await world.admin.fetchval(
-            "SELECT count(*) FROM schedule.progress WHERE sequence_id = $1 AND phase IN ('claimed', 'in_flight', 'waiting')",
+            "SELECT count(*) FROM schedule.progress"
+            " WHERE sequence_id = $1 AND phase IN ('claimed', 'in_flight', 'waiting')",
             UUID(sequence_id),
         )
     )

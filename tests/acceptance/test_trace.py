@@ -113,7 +113,7 @@ async def test_one_enrollment_is_one_tree_of_spans_over_the_four_services(
     print(render(tree, roots))
     assert [(root.service, root.parent_id) for root in roots] == [("postroad-sequence-api", "")]
     path = ancestors(tree, clicked)
-    assert [s.service for s in path if s.service != "postroad-tracker"][0] == "postroad-sender"
+    assert next(s.service for s in path if s.service != "postroad-tracker") == "postroad-sender"
     assert path[-1].service == "postroad-sequence-api"
     assert {s.service for s in path} == SERVICES, "the click descends from the API call through every service"
 

@@ -23,7 +23,7 @@ from postroad_common.contracts.base import Message
 from postroad_common.ids import new_id, pack_ref
 from postroad_stack.eventually import eventually
 from postroad_stack.fake_esps import FakePostmark
-from postroad_stack.smtp_server import SmtpServer
+from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, new_world
 
 ROLES = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
@@ -49,7 +49,11 @@ async def live(world: World, name: str) -> tuple[str, str, str]:
     contacts = await world.add_contacts([email])
     sequence_id = await world.add_sequence(name, steps=2, delay="1h")
     enrolled = await world.enroll(sequence_id, list(contacts.values()))
-    mail = await eventually(lambda: next((m for m in world.smtp.accepted() if m.recipient == email), None), timeout=20)
+
+    def arrived() -> Accepted | None:
+        return next((m for m in world.smtp.accepted() if m.recipient == email), None)
+
+    mail = await eventually(arrived, timeout=20)
     async with httpx.AsyncClient() as recipient:
         link = re.search(r'href="([^"]+/c/[^"]+)"', mail.html)
         pixel = re.search(r'src="([^"]+/o/[^"]+)"', mail.html)
