@@ -21,7 +21,8 @@ CREATE TABLE schedule.progress (
     step_number         integer NOT NULL,          -- the step that is next or in hand; the last one when ended
     step_key            text NOT NULL,
     attempt             integer NOT NULL DEFAULT 0,  -- of this step; grows with each fresh emission
-    emissions           integer NOT NULL DEFAULT 0,  -- of this attempt; grows when an emission went unanswered
+    emissions           integer NOT NULL DEFAULT 0,  -- of this attempt, without an answer yet; 0: nothing is asked
+    deferrals           integer NOT NULL DEFAULT 0,  -- how often a mail server put off this step
     fence               bigint NOT NULL DEFAULT 0,   -- grows with each claim: a late writer matches nothing
     anchor_at           timestamptz NOT NULL,        -- what the step's delay counts from
     next_due_at         timestamptz NOT NULL,
@@ -41,6 +42,7 @@ CREATE TABLE schedule.progress (
     PRIMARY KEY (tenant_id, enrollment_id),
     CHECK ((state IN ('active', 'paused')) = (phase <> 'ended')),
     CHECK ((phase = 'ended') = (wake_at IS NULL)),
+    CHECK ((phase IN ('claimed', 'in_flight')) <= (emissions > 0 AND attempt > 0)),
     CHECK ((state = 'paused') = (phase <> 'ended' AND paused_at IS NOT NULL)),
     CHECK ((state = 'completed') = (completed_at IS NOT NULL)),
     CHECK ((state = 'replied') = (replied_at IS NOT NULL)),

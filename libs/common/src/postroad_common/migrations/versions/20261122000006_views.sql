@@ -64,7 +64,7 @@ CREATE VIEW views.webhook_sources AS
     SELECT tenant_id, source_id, esp, secrets_sealed FROM sequence.webhook_sources;
 CREATE VIEW views.progress AS
     SELECT tenant_id, enrollment_id, sequence_id, version, contact_id, sender_id, state, phase, step_number, step_key,
-           attempt, emissions, anchor_at, next_due_at, send_before, wake_at, reason, needs_attention_at, started_at,
+           attempt, emissions, deferrals, anchor_at, next_due_at, send_before, wake_at, reason, needs_attention_at, started_at,
            paused_at, completed_at, replied_at, bounced_at, unenrolled_at, failed_at, updated_at
     FROM schedule.progress;
 CREATE VIEW views.decisions AS
