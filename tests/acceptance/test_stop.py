@@ -1,4 +1,4 @@
-"""Promise 3 at full flow: after the answer to a stop the server accepts nothing more of it but what the answer lists."""
+"""Promise 3 at full flow: after the answer to a stop the server accepts nothing of it but what the answer lists."""
 
 from __future__ import annotations
 

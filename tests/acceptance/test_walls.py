@@ -81,7 +81,7 @@ async def relations(admin: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     rows = await admin.fetch(
         "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
         " WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p', 'v')"
-        " AND c.relnamespace::regnamespace::text IN ('sequence', 'schedule', 'delivery', 'tracking', 'views') ORDER BY 1"
+        " AND c.relnamespace::regnamespace::text = ANY('{sequence,schedule,delivery,tracking,views}') ORDER BY 1"
     )
     return [row["name"] for row in rows]
 

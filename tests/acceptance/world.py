@@ -95,13 +95,13 @@ class World:
         await self.call("POST", f"/sequences/{sequence['id']}/activate")
         return str(sequence["id"])
 
-    async def add_contacts(self, emails: Sequence[str]) -> dict[str, str]:
+    async def add_contacts(self, emails: Sequence[str], *, company: str = "") -> dict[str, str]:
         """Import the addresses; returns email → contact id."""
-        rows = "\r\n".join(f"{email},Ada" for email in emails)
+        rows = "\r\n".join(f"{email},Ada,{company}" for email in emails)
         await self.call(
             "POST",
             "/contacts/import",
-            content=f"email,first_name\r\n{rows}\r\n".encode(),
+            content=f"email,first_name,company\r\n{rows}\r\n".encode(),
             headers={"Content-Type": "text/csv"},
         )
         found = await self.admin.fetch(
