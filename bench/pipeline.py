@@ -22,7 +22,8 @@ from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import World, new_world
 
 from bench import naive
-from postroad_stack import Stack, start_stack
+from postroad_stack import start_stack
+from postroad_stack.eventually import eventually
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 
 ROUNDS = 3
@@ -58,11 +59,8 @@ class Round:
 
 async def accepted_within(smtp: SmtpServer, count: int, started: float, limit: float) -> float:
     """Mails per second until the server has accepted `count` more mails."""
-    before = smtp.count_accepted()
-    while smtp.count_accepted() - before < count:
-        if time.monotonic() - started > limit:
-            raise TimeoutError(f"{smtp.count_accepted() - before} of {count} mails after {limit} s")
-        await asyncio.sleep(0.01)
+    before = smtp.accepted_count()
+    await eventually(lambda: smtp.accepted_count() - before >= count, timeout=limit)
     return count / (time.monotonic() - started)
 
 
@@ -79,8 +77,11 @@ async def prepare(world: World, name: str, emails: list[str]) -> str:
     contacts = await world.add_contacts(emails, company="Example & Sons")
     await world.enroll(sequence["id"], list(contacts.values()))
     query = "SELECT count(*) FROM schedule.progress WHERE sequence_id = $1 AND phase = 'waiting'"
-    while await world.admin.fetchval(query, UUID(sequence["id"])) < len(emails):
-        await asyncio.sleep(0.2)
+
+    async def all_wait() -> bool:
+        return int(await world.admin.fetchval(query, UUID(sequence["id"]))) == len(emails)
+
+    await eventually(all_wait, timeout=120)
     return str(sequence["id"])
 
 
@@ -113,7 +114,7 @@ async def run_naive(dsn: str, smtp: SmtpServer, round_: int) -> float:
     return rate
 
 
-async def start_naive(stack: Stack, dsn: str, amqp_url: str, smtp: SmtpServer, log_dir: Path) -> list[Process]:
+async def start_naive(dsn: str, amqp_url: str, smtp: SmtpServer, log_dir: Path) -> list[Process]:
     """Its schema and its two processes."""
     connection = await asyncpg.connect(dsn)
     await connection.execute(naive.SCHEMA)
@@ -144,7 +145,7 @@ async def run() -> list[Round]:
             ) as services,
             new_world(services, smtp, database.admin_dsn, name="Bench") as world,
         ):
-            processes = await start_naive(stack, database.admin_dsn, stack.rabbitmq.url, smtp, log_dir)
+            processes = await start_naive(database.admin_dsn, stack.rabbitmq.url, smtp, log_dir)
             try:
                 for round_ in range(ROUNDS):
                     naive_rate = await run_naive(database.admin_dsn, smtp, round_)
