@@ -1,0 +1,37 @@
+"""A fingerprint of what a decision was taken on, stored with it: the same inputs give the same decision."""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+import orjson
+
+from postroad_engine.definition import SequenceDefinition
+from postroad_engine.facts import DEFAULT_POLICY, ContactView, EnrollmentView, Facts, Policy, Settlement
+from postroad_engine.reasons import Reason
+
+_BYTES = 16
+
+
+def inputs_hash(
+    definition: SequenceDefinition,
+    enrollment: EnrollmentView,
+    contact: ContactView | None,
+    *,
+    facts: Facts,
+    now: datetime,
+    settlement: Settlement | None = None,
+    policy: Policy = DEFAULT_POLICY,
+) -> bytes:
+    """16 bytes. A version never changes, so its id and number stand for the definition."""
+    inputs = (definition.sequence_id, definition.version, enrollment, contact, facts, now, settlement, policy)
+    return blake2b(orjson.dumps(inputs, default=_plain), digest_size=_BYTES).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Reason):
+        return value.to_json()
+    raise TypeError(f"{type(value).__name__} is no input of a decision")
