@@ -40,6 +40,13 @@ RETRYABLE: Final = (
 """Errors after which the same statements may be run again. A lost COMMIT may have happened: be idempotent."""
 
 
+def is_retryable(error: BaseException) -> bool:
+    """Whether an error is one of RETRYABLE, or the driver's word for a connection that is gone."""
+    if isinstance(error, RETRYABLE):
+        return True
+    return isinstance(error, asyncpg.InterfaceError) and "connection is closed" in str(error)
+
+
 async def create_pool(dsn: str, *, application_name: str, max_size: int) -> Pool:
     """A pool in UTC whose statements, locks and idle transactions are bounded in time; jsonb is Python values."""
     return await asyncpg.create_pool(

@@ -1,15 +1,29 @@
 """The errors of the broker, and the two answers a handler may raise."""
 
 from datetime import timedelta
+from typing import Final
+
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
 from postroad_common.errors import CommonError
 
+CONNECTION_ERRORS: Final = (AMQPError, ChannelInvalidStateError, OSError, EOFError)
+"""What the protocol library raises when a connection or a channel is gone or refuses; time-outs included."""
 
-class AmqpError(CommonError):
+
+class BrokerError(CommonError):
     """Anything that goes wrong with the broker."""
 
 
-class PublishError(AmqpError):
+class BrokerUnavailableError(BrokerError):
+    """No connection within the time given."""
+
+
+class TopologyError(BrokerError):
+    """A queue or the exchange exists with other arguments than this build declares."""
+
+
+class PublishError(BrokerError):
     """The broker did not confirm in time, or at all. The message may still arrive: publish it again, same id."""
 
 

@@ -1,0 +1,48 @@
+"""Prometheus metrics. A service's own are named postroad_<service>_<noun>_<unit>; these are everybody's."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY: Final = CollectorRegistry()
+"""Of this process; make a service's metrics with registry=REGISTRY."""
+
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""Histogram buckets for things that take from a millisecond to half a minute."""
+
+PUBLISHED: Final = Counter(
+    "postroad_amqp_published_messages",
+    "Publishes by outcome: confirmed, refused (returned, negative, connection lost), timed_out.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+HANDLED: Final = Counter(
+    "postroad_amqp_handled_messages",
+    "Deliveries by queue and fate: done, retried, failed (on to the next rung), split, parked.",
+    ["queue", "fate"],
+    registry=REGISTRY,
+)
+HANDLING: Final = Histogram(
+    "postroad_amqp_handling_seconds", "Time in the handler.", ["queue"], registry=REGISTRY, buckets=SECONDS
+)
+IN_HAND: Final = Gauge("postroad_amqp_in_hand_messages", "Deliveries not yet answered.", ["queue"], registry=REGISTRY)
+RELAYED: Final = Counter(
+    "postroad_outbox_relayed_messages", "Outbox rows published and deleted.", ["schema"], registry=REGISTRY
+)
+REQUESTS: Final = Histogram(
+    "postroad_http_request_seconds",
+    "HTTP requests by route and status.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+    buckets=SECONDS,
+)
+
+
+def exposition() -> bytes:
+    """All metrics in the text format of Prometheus."""
+    return generate_latest(REGISTRY)
