@@ -165,7 +165,7 @@ class Broker:
 
     async def _prepare_publishing(self, connection: Connection) -> None:
         await self._declare(connection)
-        channel = cast(Channel, await connection.channel(publisher_confirms=True, on_return_raises=True))
+        channel = cast("Channel", await connection.channel(publisher_confirms=True, on_return_raises=True))
         channel.closing.add_done_callback(lambda _: self._on_channel_closed(channel))
         self._channel = channel
 
