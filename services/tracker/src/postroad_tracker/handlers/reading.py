@@ -1,0 +1,69 @@
+"""Reading a request from anybody: its body bounded, its address and agent as they may be believed."""
+
+import asyncio
+import ipaddress
+import zlib
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
+
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from postroad_common.problems import Problem
+from postroad_tracker.esp.reading import clean
+
+_BODY_SECONDS: Final = 10.0
+_MAX_USER_AGENT: Final = 500
+
+
+async def bounded_body(request: web.Request, limit: int) -> bytes:
+    """The body, decompressed, at most limit bytes of it; raises Problem 400, 408 or 413."""
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError as error:
+        raise Problem(408, "too_slow", "The body did not arrive in time") from error
+    except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError, zlib.error, EOFError) as error:
+        raise Problem(400, "unreadable_body", "The body cannot be read", "Its encoding is damaged.") from error
+    return bytes(body)
+
+
+def client_ip(request: web.Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str | None:
+    """The address of the client: the peer, or what trusted proxies say of it, from the nearest one on."""
+    current = _address(request.remote)
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+    for hop in reversed(forwarded.split(",")):
+        if current is None or not any(current in network for network in trusted):
+            break
+        current = _address(hop.strip()) or current
+    return str(current) if current else None
+
+
+def user_agent(request: web.Request) -> str | None:
+    """What the client calls itself, bounded and clean."""
+    return clean(request.headers.get("User-Agent", ""), _MAX_USER_AGENT) or None
+
+
+def wants_html(request: web.Request) -> bool:
+    """Whether a person's browser is asking."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too_large", "The body is too large", f"At most {limit} bytes, after decompression.")

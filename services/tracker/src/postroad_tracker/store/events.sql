@@ -1,0 +1,107 @@
+-- name: store
+-- The one durable write of events: keys, events with the message each belongs to, personal data apart. An event whose
+-- key is taken writes nothing at all. Keys are taken in order, so that two batches with the same events cannot
+-- deadlock. Answers with what was new, and with whom it is about.
+WITH clock AS MATERIALIZED (
+    SELECT postroad.now() AS now
+), incoming AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[],
+        $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::text[],
+        $17::text[]
+    ) AS t (tenant_id, event_id, key, occurred_at, type, source, source_id, provider_message_id,
+            foreign_ref, address, recipient, bounce_type, detail, url, machine, ip, user_agent)
+), candidate AS MATERIALIZED (
+    SELECT * FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::integer[])
+        AS t (tenant_id, event_id, message_id, rank)
+), found AS MATERIALIZED (
+    SELECT DISTINCT ON (event_id) * FROM (
+        SELECT c.event_id, c.rank, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key, m.recipient,
+               m.state, m.created_at
+        FROM candidate c
+        JOIN views.messages m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+        UNION ALL
+        SELECT i.event_id, 2147483647, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key,
+               m.recipient, m.state, m.created_at
+        FROM incoming i
+        JOIN views.messages m ON m.tenant_id = i.tenant_id AND m.provider_message_id = i.provider_message_id
+        WHERE NOT i.foreign_ref
+    ) AS each_way
+    ORDER BY event_id, rank, created_at DESC
+), person AS MATERIALIZED (
+    SELECT i.event_id, c.contact_id
+    FROM incoming i
+    JOIN views.contacts c ON c.tenant_id = i.tenant_id AND c.email = i.address
+), keyed AS (
+    INSERT INTO tracking.event_keys (tenant_id, key, event_id)
+    SELECT tenant_id, key, event_id FROM incoming ORDER BY tenant_id, key
+    ON CONFLICT DO NOTHING
+    RETURNING event_id
+), fresh AS MATERIALIZED (
+    SELECT i.*, clock.now AS received_at, coalesce(i.occurred_at, clock.now) AS happened_at, f.message_id,
+           f.enrollment_id, coalesce(f.contact_id, p.contact_id) AS contact_id, f.sequence_id, f.step_key,
+           f.recipient AS message_recipient, f.state AS message_state
+    FROM clock, incoming i
+    JOIN keyed USING (event_id)
+    LEFT JOIN found f USING (event_id)
+    LEFT JOIN person p USING (event_id)
+), stored AS (
+    INSERT INTO tracking.events (tenant_id, event_id, received_at, occurred_at, type, source, source_id, message_id,
+                                 provider_message_id, enrollment_id, contact_id, sequence_id, step_key, bounce_type,
+                                 detail, url, machine)
+    SELECT tenant_id, event_id, received_at, happened_at, type, source, source_id, message_id,
+           provider_message_id, enrollment_id, contact_id, sequence_id, step_key, bounce_type, detail, url, machine
+    FROM fresh
+), personal AS (
+    INSERT INTO tracking.event_personal_data (tenant_id, event_id, received_at, recipient, ip, user_agent)
+    SELECT tenant_id, event_id, received_at, recipient, ip::inet, user_agent
+    FROM fresh WHERE coalesce(recipient, ip, user_agent) IS NOT NULL
+)
+SELECT tenant_id, event_id, received_at, happened_at AS occurred_at, type, bounce_type, url, machine, message_id,
+       enrollment_id, contact_id, coalesce(message_recipient, address) AS address, message_state
+FROM fresh;
+
+-- name: keep_raw
+-- The webhook as it came. Its id is made of source and body, so that a redelivery is kept once.
+INSERT INTO tracking.raw_requests (tenant_id, raw_request_id, source_id, received_at, headers, body, rejected)
+SELECT tenant_id, raw_request_id, source_id, postroad.now(), headers, body, rejected
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::bytea[], $6::jsonb[])
+    AS t (tenant_id, raw_request_id, source_id, headers, body, rejected)
+ORDER BY tenant_id, raw_request_id
+ON CONFLICT DO NOTHING;
+
+-- name: match_late
+-- Events that came before the sender had noted the provider's id find their message. One that another process
+-- matches meanwhile is not answered with.
+WITH young AS MATERIALIZED (
+    SELECT e.tenant_id, e.event_id, e.received_at, e.occurred_at, e.type, e.bounce_type, e.url, e.machine,
+           e.provider_message_id
+    FROM tracking.events e
+    WHERE e.tenant_id = ANY ($1::uuid[]) AND e.message_id IS NULL AND e.provider_message_id IS NOT NULL
+      AND e.received_at > postroad.now() - $2::interval
+      AND NOT EXISTS (SELECT FROM tracking.matches m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.event_id)
+), found AS MATERIALIZED (
+    SELECT DISTINCT ON (y.event_id) y.*, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key,
+           m.recipient, m.state
+    FROM young y
+    JOIN views.messages m ON m.tenant_id = y.tenant_id AND m.provider_message_id = y.provider_message_id
+    ORDER BY y.event_id, m.created_at DESC
+    LIMIT $3
+), matched AS (
+    INSERT INTO tracking.matches (tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key)
+    SELECT tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key FROM found
+    ORDER BY tenant_id, event_id
+    ON CONFLICT DO NOTHING
+    RETURNING event_id
+)
+SELECT f.tenant_id, f.event_id, f.received_at, f.occurred_at, f.type, f.bounce_type, f.url, f.machine, f.message_id,
+       f.enrollment_id, f.contact_id, f.recipient AS address, f.state AS message_state
+FROM found f JOIN matched USING (event_id);
+
+-- name: tenants_with_unmatched
+-- Whose young events still look for their message: ids only, across the wall.
+SELECT tracking.tenants_with_unmatched($1::interval, $2::integer) AS tenant_id;
+
+-- name: make_partitions
+-- The months to come get their partitions before the first event does.
+SELECT tracking.make_event_partitions($1::integer);
