@@ -1,0 +1,67 @@
+"""A migrated template database, and a clone of it for each test."""
+
+import secrets
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import asyncpg
+from yarl import URL
+
+ROLES = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
+"""Login roles of the services."""
+
+
+class Migrate(Protocol):
+    """`postroad_common.migrations.migrate`: makes roles, schemas, tables and grants in one database."""
+
+    def __call__(self, dsn: str, *, role_password: str | None = None) -> Awaitable[None]:
+        """Bring the database at `dsn` (a superuser's) to the newest schema."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's own database."""
+
+    name: str
+    admin_dsn: str = field(repr=False)
+    role_password: str = field(repr=False)
+
+    def dsn(self, role: str) -> str:
+        """Connection of a service's login role."""
+        if role not in ROLES:
+            raise ValueError(f"{role} is none of {', '.join(ROLES)}")
+        return str(URL(self.admin_dsn).with_user(role).with_password(self.role_password))
+
+
+async def create_template(server_dsn: str, migrate: Migrate, *, role_password: str) -> Database:
+    """Create a database of a name never used before and migrate it."""
+    name = f"postroad_template_{secrets.token_hex(4)}"
+    await _run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    template = _at(server_dsn, name, role_password)
+    await migrate(template.admin_dsn, role_password=role_password)
+    return template
+
+
+async def clone(server_dsn: str, template: Database) -> Database:
+    """Copy the template; nobody may be connected to it."""
+    name = f"postroad_test_{secrets.token_hex(6)}"
+    await _run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}"')
+    return _at(server_dsn, name, template.role_password)
+
+
+async def drop(server_dsn: str, database: Database) -> None:
+    """Remove a database, also from under those who are still connected."""
+    await _run(server_dsn, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+
+
+def _at(server_dsn: str, name: str, role_password: str) -> Database:
+    return Database(name, str(URL(server_dsn).with_path("/" + name)), role_password)
+
+
+async def _run(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
