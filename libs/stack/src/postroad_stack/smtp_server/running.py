@@ -1,0 +1,113 @@
+"""The server as a process of its own, for tests, benchmarks and the demo."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from postroad_stack.errors import StartError
+from postroad_stack.eventually import eventually
+from postroad_stack.smtp_server.behaviour import Behaviour
+from postroad_stack.smtp_server.journal import Accepted, JournalReader
+
+LAUNCH = Path(__file__).parents[1] / "launch.py"
+
+
+@dataclass
+class SmtpServer:
+    """A running server: where it listens, what it has logged, and how it shall behave from now on."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    reader: JournalReader
+    behaviour_file: Path
+    host: str = "127.0.0.1"
+
+    def accepted(self) -> list[Accepted]:
+        """Every mail accepted so far, in order, from the log."""
+        return self.reader.accepted()
+
+    def accepted_after(self, number: int) -> list[Accepted]:
+        """The mails accepted since the one with that number."""
+        return self.reader.accepted_after(number)
+
+    def accepted_count(self) -> int:
+        """How many mails were accepted so far."""
+        return self.reader.accepted_count()
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """The other lines of the log, those of the given kinds: connected, refused, deferred, dropped, stalled, …"""
+        return self.reader.events(*kinds)
+
+    async def set_behaviour(self, behaviour: Behaviour | Mapping[str, Any]) -> None:
+        """Behave so from now on; returns when the server has taken it up. Counts of rules start anew."""
+        write_behaviour(self.behaviour_file, behaviour)
+        taken_up = len(self.events("behaviour"))
+        self.process.send_signal(signal.SIGHUP)
+        await eventually(lambda: len(self.events("behaviour")) > taken_up, reason="behaviour taken up")
+
+
+def write_behaviour(file: Path, behaviour: Behaviour | Mapping[str, Any]) -> None:
+    """Write a behaviour file; raises ValueError or TypeError when the mapping is none."""
+    text = behaviour.to_json() if isinstance(behaviour, Behaviour) else json.dumps(behaviour)
+    Behaviour.from_json(text)
+    file.write_text(text)
+
+
+@contextlib.asynccontextmanager
+async def running_smtp_server(
+    *,
+    behaviour: Behaviour | Mapping[str, Any] | None = None,
+    directory: Path | None = None,
+    store: bool = False,
+    arguments: Sequence[str] = (),
+) -> AsyncIterator[SmtpServer]:
+    """Start the server and stop it at the end. Its log is `directory`/smtp.ndjson, else in a temporary directory.
+
+    `store` keeps whole messages for `Accepted.content()`; `arguments` are further ones of the command line.
+    """
+    with contextlib.ExitStack() as resources:
+        home = directory or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-smtp-")))
+        log, behaviour_file = home / "smtp.ndjson", home / "smtp-behaviour.json"
+        kept = home / "smtp-messages" if store else None
+        write_behaviour(behaviour_file, behaviour or Behaviour())
+        process = _start(home, log, behaviour_file, [*(["--store", str(kept)] if kept else []), *arguments])
+        try:
+            await eventually(lambda: _port(home, process), timeout=20, reason="SMTP server listening")
+            yield SmtpServer(_port(home, process), process, JournalReader(log, kept), behaviour_file)
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def _start(home: Path, log: Path, behaviour: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
+    server = [
+        sys.executable,
+        "-m",
+        "postroad_stack.smtp_server",
+        "--log",
+        str(log),
+        "--behaviour",
+        str(behaviour),
+        *more,
+    ]
+    tie = [sys.executable, str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+    with (home / "smtp.out").open("wb") as output:
+        return subprocess.Popen([*tie, *server], stdout=output, stderr=output)  # noqa: S603 - our own program
+
+
+def _port(home: Path, process: subprocess.Popen[bytes]) -> int:
+    """The port that the server has printed; 0 while it has not."""
+    output = (home / "smtp.out").read_text()
+    if process.poll() is not None:
+        raise StartError(f"the SMTP server ended at once: {output}")
+    return int(json.loads(output)["port"]) if output.endswith("}\n") else 0
