@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 
 _SOURCES: Final = {"open": "pixel", "click": "click"}
 _TYPES: Final = {"open": EventType.OPENED, "click": EventType.CLICKED}
-_STORE_AGAIN_WITHIN: Final = timedelta(seconds=20)
+_AGAIN: Final = timedelta(seconds=20)
 
 
 class Hits:
@@ -40,11 +40,10 @@ class Hits:
 
     async def store_deferred(self, hits: TrackingHitsV1) -> None:
         """Store hits that came by way of the broker; raises Retry until the database is back."""
+        stores = (self._ingest.store(_submission(hits.tenant_id, hit), within=_AGAIN) for hit in hits.items)
         try:
-            async with asyncio.TaskGroup() as group:
-                for hit in hits.items:
-                    group.create_task(self._ingest.store(_submission(hits.tenant_id, hit), within=_STORE_AGAIN_WITHIN))
-        except* StoreUnavailableError as error:
+            await asyncio.gather(*stores)
+        except StoreUnavailableError as error:
             raise Retry("the database is away") from error
 
     async def _defer(self, tenant_id: UUID, hit: TrackingHit) -> None:

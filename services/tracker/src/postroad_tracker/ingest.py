@@ -14,7 +14,7 @@ import structlog
 from asyncpg import Pool
 
 from postroad_common import faults, outbox
-from postroad_common.db import RETRYABLE, AnyConnection, queries, transaction
+from postroad_common.db import RETRYABLE, AnyConnection, is_retryable, queries, transaction
 from postroad_common.ids import new_id
 from postroad_tracker import metrics
 from postroad_tracker.clock import DatabaseClock
@@ -114,10 +114,10 @@ class Ingest:
         """One transaction for all; if PostgreSQL refuses the data, one for each, so that only the culprit fails."""
         try:
             return [*await self._transact(batch)]
-        except RETRYABLE as error:
-            _log.warning("events wait: the database does not answer", error=repr(error), requests=len(batch))
-            return [StoreUnavailableError(repr(error)) for _ in batch]
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (*RETRYABLE, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            if is_retryable(error):
+                _log.warning("events wait: the database does not answer", error=repr(error), requests=len(batch))
+                return [StoreUnavailableError(repr(error)) for _ in batch]
             if len(batch) > 1:
                 return [outcome for one in batch for outcome in await self._write([one])]
             _log.exception("events could not be stored", source=batch[0].source)

@@ -1,5 +1,6 @@
 """What the tracker does by itself: matches late events, answers for stops left open, makes partitions ahead."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -29,15 +30,14 @@ async def make_partitions(pool: Pool) -> None:
         _log.info("partitions made", partitions=[row[0] for row in made])
 
 
-async def match_events(pool: Pool, desk: StopDesk, *, horizon: timedelta, wake_relay: object) -> None:
+async def match_events(pool: Pool, desk: StopDesk, *, horizon: timedelta, committed: Callable[[], None]) -> None:
     """Let young events find the messages that were noted after them, tenant by tenant in one batch."""
     tenants = await _tenants(pool, _events.tenants_with_unmatched, horizon)
     if not tenants:
         return
     async with transaction(pool, tenants) as conn:
         stops = await match_late(conn, tenants, horizon, _EVENTS_AT_ONCE)
-    if callable(wake_relay):
-        wake_relay()
+    committed()
     metrics.MATCHED_LATE.inc(len(stops))
     for stop in stops:
         await desk.acknowledge(stop.tenant_id, [stop.stop_id], timedelta())

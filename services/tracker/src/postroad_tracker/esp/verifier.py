@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -63,7 +63,7 @@ def _load_p256(public_key: str) -> ec.EllipticCurvePublicKey | None:
     raw = _strict_base64(public_key.strip())
     try:
         key = serialization.load_der_public_key(raw or b"")
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
     is_p256 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
     return key if is_p256 else None  # type: ignore[return-value] # is_p256 has narrowed it

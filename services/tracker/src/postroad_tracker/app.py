@@ -1,0 +1,106 @@
+"""The tracker put together: plain constructors, routes, and the work that goes on beside requests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from postroad_common.amqp import TRACKER_HITS, Delivery
+from postroad_common.amqp.errors import Poison
+from postroad_common.contracts import TrackingHitsV1
+from postroad_common.lifecycle import Service, forever
+from postroad_common.outbox import Relay
+from postroad_common.sealing import KeyRing
+from postroad_tracker import upkeep
+from postroad_tracker.clock import DatabaseClock
+from postroad_tracker.collector import Bounds
+from postroad_tracker.handlers.hits import HitHandlers
+from postroad_tracker.handlers.tokens import Tokens
+from postroad_tracker.handlers.unsubscribe import UnsubscribeHandlers
+from postroad_tracker.handlers.webhooks import WebhookHandlers
+from postroad_tracker.hits import Hits
+from postroad_tracker.ingest import Ingest
+from postroad_tracker.settings import TrackerSettings
+from postroad_tracker.sources import Sources
+from postroad_tracker.stops import StopDesk
+from postroad_tracker.unsubscribe import Unsubscribes
+from postroad_tracker.webhooks import Webhooks
+
+_WRITERS: Final = 2
+"""Commits in flight at once: while one waits for the disk, the next is filled."""
+
+
+@asynccontextmanager
+async def build(service: Service[TrackerSettings]) -> AsyncIterator[None]:
+    """Give a service the tracker's routes, consumer and loops."""
+    settings, pool = service.settings, service.pool
+    await upkeep.make_partitions(pool)
+    clock, desk = DatabaseClock(), StopDesk(pool)
+    relay = Relay(pool, service.broker, "tracking")
+    ingest = Ingest(
+        pool,
+        clock=clock,
+        bounds=Bounds(max_jobs=settings.max_waiting, max_weight=settings.max_waiting_bytes),
+        committed=relay.wake,
+    )
+    hits = Hits(ingest, service.broker, within=timedelta(seconds=settings.hit_store_seconds))
+    service.app.add_routes(_routes(service, clock, desk, ingest, hits))
+    _spawn(service, desk, relay, ingest)
+    service.consume(TRACKER_HITS, partial(_store_deferred, hits), prefetch=200, concurrency=100)
+    yield
+
+
+def _routes(
+    service: Service[TrackerSettings], clock: DatabaseClock, desk: StopDesk, ingest: Ingest, hits: Hits
+) -> list[web.RouteDef]:
+    settings, pool = service.settings, service.pool
+    keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
+    within = timedelta(seconds=settings.store_seconds)
+    proxies = settings.trusted_proxies
+    tokens = Tokens(keyring, settings.revoked_tokens)
+    sources = Sources(pool, keyring, clock, cache_seconds=settings.source_cache_seconds)
+    wait = timedelta(seconds=settings.webhook_wait_seconds)
+    webhooks = WebhookHandlers(
+        Webhooks(sources, ingest, desk, clock, within=within, wait=wait), max_bytes=settings.webhook_max_bytes
+    )
+    opens = HitHandlers(tokens, hits, clock, proxies=proxies)
+    wait = timedelta(seconds=settings.unsubscribe_wait_seconds)
+    unsubscribe = UnsubscribeHandlers(
+        tokens, Unsubscribes(pool, ingest, desk, within=within, wait=wait), proxies=proxies
+    )
+    return [
+        web.post("/webhooks/{esp}/{source_ref}", webhooks.post),
+        web.get("/o/{token}.gif", opens.open),
+        web.get("/o/{token}", opens.open),
+        web.get("/c/{token}", opens.click),
+        web.get("/u/{token}", unsubscribe.page),
+        web.post("/u/{token}", unsubscribe.act),
+    ]
+
+
+def _spawn(service: Service[TrackerSettings], desk: StopDesk, relay: Relay, ingest: Ingest) -> None:
+    settings, pool = service.settings, service.pool
+    match = partial(upkeep.match_events, pool, desk, horizon=settings.match_horizon, committed=relay.wake)
+    age = timedelta(seconds=settings.open_stop_seconds)
+    left_open = partial(upkeep.acknowledge_left_open, pool, desk, older_than=age)
+    loops = {
+        "match late events": (match, timedelta(seconds=settings.match_seconds)),
+        "acknowledge stops left open": (left_open, age),
+        "make partitions": (partial(upkeep.make_partitions, pool), upkeep.PARTITIONS_PERIOD),
+    }
+    for name, (step, period) in loops.items():
+        service.spawn(partial(forever, step, period), name)
+    for writer in range(_WRITERS):
+        service.spawn(ingest.run, f"write {writer}")
+    service.spawn(relay.run, "relay")
+
+
+async def _store_deferred(hits: Hits, delivery: Delivery) -> None:
+    match delivery.message:
+        case TrackingHitsV1() as message:
+            await hits.store_deferred(message)
+        case other:
+            raise Poison(f"a {other.type} does not belong here")
