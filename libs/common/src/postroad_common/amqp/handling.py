@@ -17,7 +17,7 @@ from postroad_common.amqp.errors import PublishError
 from postroad_common.amqp.fate import Again, Fate, Park, Split, decide_fate, outage
 from postroad_common.amqp.topology import Queue
 from postroad_common.amqp.wire import ATTEMPT, CORRELATION_ID, ERROR, FIRST_FAILED_AT, PARKED_AT, REASON, Parcel
-from postroad_common.db import is_retryable
+from postroad_common.loops import is_outage
 from postroad_common.metrics import HANDLED, HANDLING, IN_HAND
 from postroad_common.telemetry import span
 
@@ -75,7 +75,7 @@ class Handling:
                 with self._seconds.time():
                     return await self._handler(delivery)
             except Exception as error:
-                if not _is_outage(error) or loop.time() >= give_up_at or self._stopping.is_set():
+                if not is_outage(error) or loop.time() >= give_up_at or self._stopping.is_set():
                     raise
                 _log.warning("a server is away: trying again", queue=self._queue.name, error=repr(error))
             await self._rest(pause)
@@ -83,7 +83,7 @@ class Handling:
             delivery = replace(delivery, redelivered=True)
 
     def _fate(self, error: Exception, attempt: int, items: int) -> Fate:
-        if _is_outage(error):
+        if is_outage(error):
             return outage(self._queue, attempt, error)
         return decide_fate(error, queue=self._queue, attempt=attempt, items=items)
 
@@ -118,10 +118,6 @@ class Handling:
                 await self._stopping.wait()
         except TimeoutError:
             return
-
-
-def _is_outage(error: Exception) -> bool:
-    return isinstance(error, PublishError) or is_retryable(error)
 
 
 def _copies(fate: Fate, parcel: Parcel, queue: Queue) -> list[Parcel]:

@@ -1,0 +1,107 @@
+"""The HTTP side of every service: problems, traces, metrics, and the endpoints that operators ask."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from opentelemetry.trace import Span
+
+from postroad_common import telemetry
+from postroad_common.metrics import REQUESTS, exposition
+from postroad_common.problems import Handler, problem_middleware
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: None when all is well, else what is wrong and what to do about it."""
+
+_CHECK_SECONDS: Final = 2.0
+_OPERATORS_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+MAX_BODY_BYTES: Final = 1024 * 1024
+
+
+class Readiness:
+    """Named checks, asked all at once."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+
+    def add(self, name: str, check: Check) -> None:
+        """Ask this too."""
+        self._checks[name] = check
+
+    async def report(self) -> dict[str, Any]:
+        """{"ready": ..., "checks": {name: {"ok": ..., "detail"?: ...}}}."""
+        answers = await asyncio.gather(*(_ask(check) for check in self._checks.values()))
+        checks = {
+            name: {"ok": True} if answer is None else {"ok": False, "detail": answer}
+            for name, answer in zip(self._checks, answers, strict=True)
+        }
+        return {"ready": all(answer is None for answer in answers), "checks": checks}
+
+
+def make_app(readiness: Readiness, *, max_body_bytes: int, trusts_callers_trace: bool) -> web.Application:
+    """An application with the operators' endpoints; a service adds its routes."""
+    app = web.Application(
+        middlewares=[_observe(trusts_callers_trace=trusts_callers_trace), problem_middleware],
+        client_max_size=max_body_bytes,
+    )
+
+    async def readyz(_request: web.Request) -> web.Response:
+        report = await readiness.report()
+        return _json(report, status=200 if report["ready"] else 503)
+
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", _metrics)
+    return app
+
+
+def _observe(*, trusts_callers_trace: bool) -> Middleware:
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _OPERATORS_PATHS:
+            return await handler(request)
+        started = time.perf_counter()
+        route = _route(request)
+        parent = request.headers.get("traceparent") if trusts_callers_trace else None
+        with telemetry.root_span(f"{request.method} {route}", parent=parent) as span:
+            response = await handler(request)
+            _note(span, response.status)
+        REQUESTS.labels(request.method, route, response.status).observe(time.perf_counter() - started)
+        return response
+
+    return observe
+
+
+def _note(span: Span, status: int) -> None:
+    if span.is_recording():
+        span.set_attribute("http.response.status_code", status)
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern: the path itself would make a metric of each id."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "(none)"
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    return _json({"alive": True})
+
+
+async def _metrics(_request: web.Request) -> web.Response:
+    return web.Response(body=exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer in {_CHECK_SECONDS:g} s"
+
+
+def _json(value: Any, *, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")
