@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Callable, Collection
-from html import escape, unescape
+from functools import lru_cache
+from html import unescape
 
-# The href of an <a>: attributes before it are skipped whole, so that an href inside another attribute's value, or in
-# a comment, is not taken for one.
-_ATTRIBUTE = r"""\s+[^\s=>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))?"""
-_HREF = re.compile(
-    rf"""<!--.*?(?:-->|\Z)|(<a(?:(?!\s+href\s*=){_ATTRIBUTE})*+\s+href\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""",
-    re.IGNORECASE | re.DOTALL,
+# A comment, or an <a> up to and with the value of its href. Attributes before it are consumed whole, so that an href
+# inside another attribute's value is not taken for one, and so that no part of the text is looked at twice. Letters
+# in both cases rather than a flag: with a flag the search loses its fast look for "<".
+_HREF = "[hH][rR][eE][fF]"
+_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
+_ATTRIBUTE = rf"""\s+(?!{_HREF}[\s=])[^\s=>"'/<]+(?:\s*=\s*{_VALUE})?"""
+_LINK = re.compile(
+    rf"""<(?:!--.*?(?:-->|\Z)|([aA](?=\s)(?:{_ATTRIBUTE})*+)(?:\s+{_HREF}\s*=\s*({_VALUE}))?)""", re.DOTALL
 )
-_HTTP = re.compile(r"\s*https?://", re.IGNORECASE)
-_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+_BODY_END = re.compile(r"</[bB][oO][dD][yY]\s*>")
 
 
 def rewrite_links(html: str, to_url: Callable[[str], str], *, keep: Collection[str] = ()) -> str:
@@ -22,19 +24,29 @@ def rewrite_links(html: str, to_url: Callable[[str], str], *, keep: Collection[s
     """
 
     def rewritten(match: re.Match[str]) -> str:
-        head = match[1]
-        if head is None:
+        start, value = match.groups()
+        target = None if value is None else _target(value)
+        if target is None or target in keep:
             return match[0]
-        target = unescape(match[2] or match[3] or match[4] or "").strip()
-        if _HTTP.match(target) is None or target in keep:
-            return match[0]
-        return f'{head}"{escape(to_url(target))}"'
+        return f'<{start} href="{_in_quotes(to_url(target))}"'
 
-    return _HREF.sub(rewritten, html)
+    return _LINK.sub(rewritten, html)
 
 
 def add_pixel(html: str, url: str) -> str:
     """A 1 x 1 image of `url` before the last `</body>`, or at the end when there is none."""
-    pixel = f'<img src="{escape(url)}" width="1" height="1" alt="" style="display:none">'
+    pixel = f'<img src="{_in_quotes(url)}" width="1" height="1" alt="" style="display:none">'
     position = max((match.start() for match in _BODY_END.finditer(html)), default=len(html))
     return html[:position] + pixel + html[position:]
+
+
+@lru_cache(maxsize=2048)  # a mail to many has the same links
+def _target(value: str) -> str | None:
+    """The address in an href as it stands in HTML; None when it is not one of the web."""
+    target = unescape(value[1:-1] if value[0] in "\"'" else value).strip()
+    return target if target[:8].lower().startswith(("http://", "https://")) else None
+
+
+def _in_quotes(text: str) -> str:
+    """Escaped for an attribute in double quotes, where only these two mean anything."""
+    return text.replace("&", "&amp;").replace('"', "&quot;")

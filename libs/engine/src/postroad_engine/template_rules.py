@@ -21,7 +21,7 @@ CONTACT_FIELDS = frozenset(
     {"email", "external_id", "kind", "first_name", "last_name", "company", "timezone", "attributes"}
 )
 LOOP_FIELDS = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0"})
-TESTS = frozenset({"defined", "undefined", "none", "string", "number", "mapping", "sequence"})
+TESTS = frozenset({"defined", "undefined", "string", "number", "mapping", "sequence"})
 
 MAX_NODES = 5_000
 MAX_DEPTH = 40

@@ -3,17 +3,20 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 
 import jinja2
 
 from postroad_engine.derived_text import derive_text
 from postroad_engine.errors import Part, TemplateError
-from postroad_engine.sandbox import Sandbox, bound_loops
+from postroad_engine.sandbox import BoundedContext, Sandbox, bound_loops
 from postroad_engine.template_rules import check
 
 MAX_SOURCE = 256_000  # characters of each part
 MAX_OUTPUT = 1_000_000  # bytes of each part, in UTF-8
+
+_BATCH = 64  # pieces between two looks at the size
 
 _ENVIRONMENTS: Mapping[Part, Sandbox] = {
     "subject": Sandbox(autoescape=False),
@@ -87,21 +90,27 @@ def _compile(source: str, part: Part) -> jinja2.Template:
 
 
 def _render(template: jinja2.Template, variables: dict[str, object], part: Part) -> str:
-    pieces: list[str] = []
-    size = 0
     try:
-        for piece in template.root_render_func(template.new_context(variables, shared=True)):
-            size += len(piece)
-            if size > MAX_OUTPUT:
-                break
-            pieces.append(piece)
-    except Exception as error:
+        text = "".join(_stream(template, variables, part))
+    except TemplateError:
+        raise
+    except Exception as error:  # likewise
         raise TemplateError(part, str(error), _line(template, error.__traceback__)) from error
-    if size > MAX_OUTPUT:
-        raise TemplateError(part, f"it grows beyond {MAX_OUTPUT} bytes")
-    text = "".join(pieces)
     _check_characters(text, part)
     return text
+
+
+def _stream(template: jinja2.Template, variables: dict[str, object], part: Part) -> list[str]:
+    """The pieces of a rendering, given up as soon as they are too many."""
+    stream = template.root_render_func(BoundedContext(template.environment, variables, None, {}))
+    pieces: list[str] = []
+    size = 0
+    while batch := list(islice(stream, _BATCH)):
+        size += sum(map(len, batch))
+        if size > MAX_OUTPUT:
+            raise TemplateError(part, f"it grows beyond {MAX_OUTPUT} bytes")
+        pieces += batch
+    return pieces
 
 
 def _check_characters(text: str, part: Part) -> None:
