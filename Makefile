@@ -1,0 +1,59 @@
+# Postroad's commands. A `##` comment behind a target is its line in `make help`.
+SHELL := /bin/sh
+BIN := .venv/bin
+STACK := $(BIN)/postroad-stack run --
+PYTEST := $(BIN)/python -m pytest
+QUICK := tests/unit tests/architecture tests/integration
+CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
+SEED ?= $(shell date +%s)
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup lock lint types imports test prove bench demo docs format clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv from the lock; installs what is missing, again only what changed
+	@scripts/setup
+
+demo: setup ## Start everything and play a sequence with its recipients; ARGS=--once ends by itself
+	@$(BIN)/python examples/demo $(ARGS)
+
+test: setup ## Every kind of proof at reduced size, with real servers
+	@$(STACK) sh -c '$(PYTEST) -n 2 -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
+
+prove: setup ## The same at full size; SEED=N repeats a run
+	@echo "prove: full size, SEED=$(SEED)"
+	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 2 $(QUICK) && $(PYTEST) tests/acceptance'
+
+bench: setup ## Figures, each beside its reference in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+lint: setup ## Formatting, ruff, and no package host in a lock
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@! grep -nE '[a-z]+://|--(extra-)?index-url|--find-links' requirements/*.txt
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy $(CODE)
+
+imports: setup ## Which package may import which
+	@$(BIN)/lint-imports
+
+format: setup ## Put the code in shape
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+docs: setup ## Write the generated pages of docs/ again
+	@$(BIN)/python -m postroad_engine.state_machine_page > docs/state-machine.md
+
+lock: setup ## Resolve requirements/*.in again into hash-pinned locks
+	@$(BIN)/pip --disable-pip-version-check -qq install uv
+	@$(COMPILE) requirements/runtime.in requirements/tools.in -o requirements/dev.txt
+	@$(COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
+
+clean: ## Remove everything that was made
+	@rm -rf .venv .postroad dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal -p 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
