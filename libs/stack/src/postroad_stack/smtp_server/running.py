@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from postroad_stack.errors import StartError
 from postroad_stack.eventually import eventually
+from postroad_stack.listening import listening_port
+from postroad_stack.process import Process
 from postroad_stack.smtp_server.behaviour import Behaviour
 from postroad_stack.smtp_server.journal import Accepted, JournalReader
-
-LAUNCH = Path(__file__).parents[1] / "launch.py"
 
 
 @dataclass
@@ -27,7 +25,7 @@ class SmtpServer:
     """A running server: where it listens, what it has logged, and how it shall behave from now on."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: Process
     reader: JournalReader
     behaviour_file: Path
     host: str = "127.0.0.1"
@@ -52,7 +50,7 @@ class SmtpServer:
         """Behave so from now on; returns when the server has taken it up. Counts of rules start anew."""
         write_behaviour(self.behaviour_file, behaviour)
         taken_up = len(self.events("behaviour"))
-        self.process.send_signal(signal.SIGHUP)
+        os.kill(self.process.pid, signal.SIGHUP)
         await eventually(lambda: len(self.events("behaviour")) > taken_up, reason="behaviour taken up")
 
 
@@ -80,34 +78,8 @@ async def running_smtp_server(
         log, behaviour_file = home / "smtp.ndjson", home / "smtp-behaviour.json"
         kept = home / "smtp-messages" if store else None
         write_behaviour(behaviour_file, behaviour or Behaviour())
-        process = _start(home, log, behaviour_file, [*(["--store", str(kept)] if kept else []), *arguments])
-        try:
-            await eventually(lambda: _port(home, process), timeout=20, reason="SMTP server listening")
-            yield SmtpServer(_port(home, process), process, JournalReader(log, kept), behaviour_file)
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-def _start(home: Path, log: Path, behaviour: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
-    server = [
-        sys.executable,
-        "-m",
-        "postroad_stack.smtp_server",
-        "--log",
-        str(log),
-        "--behaviour",
-        str(behaviour),
-        *more,
-    ]
-    tie = [sys.executable, str(LAUNCH), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
-    with (home / "smtp.out").open("wb") as output:
-        return subprocess.Popen([*tie, *server], stdout=output, stderr=output)  # noqa: S603 - our own program
-
-
-def _port(home: Path, process: subprocess.Popen[bytes]) -> int:
-    """The port that the server has printed; 0 while it has not."""
-    output = (home / "smtp.out").read_text()
-    if process.poll() is not None:
-        raise StartError(f"the SMTP server ended at once: {output}")
-    return int(json.loads(output)["port"]) if output.endswith("}\n") else 0
+        files = ["--log", str(log), "--behaviour", str(behaviour_file), *(["--store", str(kept)] if kept else [])]
+        command = [sys.executable, "-m", "postroad_stack.smtp_server", *files, *arguments]
+        async with Process(command, log=home / "smtp.out", name="smtp-server") as process:
+            port = await listening_port(process, patience=30)
+            yield SmtpServer(port, process, JournalReader(log, kept), behaviour_file)
