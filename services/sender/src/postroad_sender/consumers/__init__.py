@@ -1,0 +1,1 @@
+"""What the sender takes from its queues: a line to parse, a call, done."""

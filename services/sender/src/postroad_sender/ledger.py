@@ -1,0 +1,259 @@
+"""The ledger: one row per enrollment and step, and the permit to transmit. Every change is one guarded statement."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from asyncpg import Pool
+
+from postroad_common.db import AnyConnection, queries, transaction
+from postroad_engine.facts import Outcome
+from postroad_engine.gate import Disposition, Go, Stop, gate
+from postroad_engine.reasons import Reason
+from postroad_sender.batching import Batcher
+from postroad_sender.incarnation import Incarnation
+from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
+from postroad_sender.smtp.classify import Judgement
+
+if __debug__:
+    from postroad_common.faults import reach
+
+LEDGER = queries("postroad_sender", "ledger")
+LARGEST_BATCH = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rendered message that wants the permit. `template` is its id and version."""
+
+    due: Due
+    recipient: str
+    subject: str
+    rfc_message_id: str
+    template: tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to transmit one message now: the row is ours and the gate said yes at `gated_at`."""
+
+    due: Due
+    incarnation_id: UUID
+    gated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of a permit: the outcome of an attempt, to be recorded."""
+
+    permit: Permit
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """An attempt that ends without a permit: held or cancelled."""
+
+    due: Due
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    recipient: str
+    rfc_message_id: str
+
+
+LATE = {
+    Outcome.ACCEPTED: "accepted",
+    Outcome.REFUSED: "refused",
+    Outcome.DEFERRED: "refused",
+    Outcome.HELD: "cancelled",
+    Outcome.CANCELLED: "cancelled",
+}
+"""What a late answer makes of a row that was judged unknown meanwhile: final, since the sequence went on."""
+
+
+class Ledger:
+    """Claims, looks and settles in batches, each kind on a connection of its own."""
+
+    def __init__(self, pool: Pool, incarnation: Incarnation) -> None:
+        self._pool = pool
+        self._incarnation = incarnation
+        self._admissions = Batcher("admissions", pool, self._admit, largest=LARGEST_BATCH)
+        self._findings = Batcher("findings", pool, self._settle, largest=LARGEST_BATCH)
+        self._unsent = Batcher("unsent", pool, self._record_unsent, largest=LARGEST_BATCH)
+
+    async def run(self) -> None:
+        """Flush for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._admissions.run())
+            tasks.create_task(self._findings.run())
+            tasks.create_task(self._unsent.run())
+
+    async def admit(self, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
+        """Claim, then look: a permit to send, or what became of the item instead."""
+        return await self._admissions.submit(candidates)
+
+    async def settle(self, finding: Finding) -> Result:
+        """Record what became of a permit; returns when it is durable."""
+        return (await self._findings.submit((finding,)))[0]
+
+    async def record_unsent(self, entries: Sequence[Unsent]) -> Sequence[Result]:
+        """Record that attempts end without having touched the wire."""
+        return await self._unsent.submit(entries)
+
+    async def look(self, conn: AnyConnection, dues: Sequence[Due]) -> list[Seen]:
+        """Look at items inside the caller's transaction."""
+        return await _look(conn, [(due, None) for due in dues], None)
+
+    # Each flush runs again after a lost connection: all of them find what they have already done.
+
+    async def _admit(self, conn: AnyConnection, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
+        incarnation_id = await self._incarnation.live()
+        tenants = {candidate.due.tenant_id for candidate in candidates}
+        async with transaction(conn, tenants):
+            await conn.execute(LEDGER.claim, incarnation_id, *columns(candidates, *_CLAIM))
+        if __debug__:
+            reach("sender.claimed")
+        async with transaction(conn, tenants):
+            seen = await _look(conn, [(entry.due, entry.recipient) for entry in candidates], incarnation_id)
+        return await self._decide_all(conn, candidates, seen, incarnation_id)
+
+    async def _decide_all(
+        self, conn: AnyConnection, candidates: Sequence[Candidate], seen: Sequence[Seen], incarnation_id: UUID
+    ) -> Sequence[Permit | Result]:
+        decided = [decide(entry.due, at, incarnation_id) for entry, at in zip(candidates, seen, strict=True)]
+        stopped = [entry for entry in decided if isinstance(entry, Finding)]
+        settled = iter(await self._settle(conn, stopped) if stopped else ())
+        return [next(settled) if isinstance(entry, Finding) else entry for entry in decided]
+
+    async def _settle(self, conn: AnyConnection, findings: Sequence[Finding]) -> Sequence[Result]:
+        async with transaction(conn, {finding.permit.due.tenant_id for finding in findings}):
+            rows = await conn.fetch(LEDGER.settle, *columns(findings, *_SETTLE))
+        written = by_key(rows)
+        return [_settled(finding, written.get(finding.permit.due.key)) for finding in findings]
+
+    async def _record_unsent(self, conn: AnyConnection, entries: Sequence[Unsent]) -> Sequence[Result]:
+        dues = [entry.due for entry in entries]
+        async with transaction(conn, {due.tenant_id for due in dues}):
+            written = by_key(await conn.fetch(LEDGER.record_unsent, *columns(entries, *_UNSENT)))
+            seen = await self.look(conn, dues) if len(written) < len(entries) else [None] * len(dues)
+        return [_recorded(entry, written.get(entry.due.key), at) for entry, at in zip(entries, seen, strict=True)]
+
+
+def decide(due: Due, seen: Seen, incarnation_id: UUID) -> Permit | Finding | Result:
+    """What the look after the claim says: go, stop (to be recorded), or what others made of the row."""
+    if not seen.is_ours(due, incarnation_id):
+        return seen.known(due) or TryLater("the heartbeat of this process had expired")
+    permit = Permit(due, incarnation_id, seen.now)
+    match gate(seen.gate_facts(due, row_is_ours=True, incarnation_live=seen.row["incarnation_live"])):
+        case Go():
+            return permit
+        case Stop(reason, Disposition.CANCELLED):
+            return Finding(permit, Judgement(Outcome.CANCELLED, (reason,)))
+        case Stop(reason, _):
+            return Finding(permit, Judgement(Outcome.HELD, (reason,)))
+
+
+def _settled(finding: Finding, row: Any) -> Result:
+    if row is None:
+        return TryLater("another process has settled it")
+    judgement = finding.judgement
+    return Settled(
+        Outcome(row["state"]),
+        row["settled_at"],
+        [reason.to_json() for reason in judgement.reasons],
+        judgement.bounce_type,
+        judgement.retry_after,
+    )
+
+
+def _recorded(entry: Unsent, row: Any, seen: Seen | None) -> Result:
+    if row is not None:
+        return Settled(entry.outcome, row["settled_at"], [reason.to_json() for reason in entry.reasons])
+    return (seen.known(entry.due) if seen else None) or TryLater("another process is at it")
+
+
+async def _look(
+    conn: AnyConnection, items: Sequence[tuple[Due, str | None]], incarnation_id: UUID | None
+) -> list[Seen]:
+    rows = await conn.fetch(LEDGER.look, *columns(items, *_LOOK), incarnation_id)
+    return [Seen(row) for row in rows]
+
+
+def columns(entries: Iterable[T], *readers: Callable[[T], Any]) -> list[list[Any]]:
+    """The entries as the arrays of an UNNEST, one per reader."""
+    listed = list(entries)
+    return [[read(entry) for entry in listed] for read in readers]
+
+
+def by_key(rows: Iterable[Any]) -> dict[Key, Any]:
+    """Rows by what the ledger is unique on."""
+    return {(row["tenant_id"], row["enrollment_id"], row["step_key"]): row for row in rows}
+
+
+_LOOK: tuple[Callable[[tuple[Due, str | None]], Any], ...] = (
+    lambda entry: entry[0].tenant_id,
+    lambda entry: entry[0].item.enrollment_id,
+    lambda entry: entry[0].item.step_key,
+    lambda entry: entry[0].item.attempt,
+    lambda entry: entry[0].item.contact_id,
+    lambda entry: entry[0].item.sequence_id,
+    lambda entry: entry[0].sender_id,
+    lambda entry: entry[1],
+)
+_CLAIM: tuple[Callable[[Candidate], Any], ...] = (
+    lambda entry: entry.due.tenant_id,
+    lambda entry: entry.due.item.enrollment_id,
+    lambda entry: entry.due.item.step_key,
+    lambda entry: entry.due.message_id,
+    lambda entry: entry.due.item.attempt,
+    lambda entry: entry.due.item.sequence_id,
+    lambda entry: entry.due.item.version,
+    lambda entry: entry.due.item.step_number,
+    lambda entry: entry.due.item.contact_id,
+    lambda entry: entry.due.sender_id,
+    lambda entry: entry.template[0],
+    lambda entry: entry.template[1],
+    lambda entry: entry.recipient,
+    lambda entry: entry.subject,
+    lambda entry: entry.rfc_message_id,
+    lambda entry: entry.due.item.due_at,
+)
+_UNSENT: tuple[Callable[[Unsent], Any], ...] = (
+    lambda entry: entry.due.tenant_id,
+    lambda entry: entry.due.item.enrollment_id,
+    lambda entry: entry.due.item.step_key,
+    lambda entry: entry.due.message_id,
+    lambda entry: entry.outcome.value,
+    lambda entry: entry.due.item.attempt,
+    lambda entry: entry.due.item.sequence_id,
+    lambda entry: entry.due.item.version,
+    lambda entry: entry.due.item.step_number,
+    lambda entry: entry.due.item.contact_id,
+    lambda entry: entry.due.sender_id,
+    lambda entry: entry.recipient,
+    lambda entry: entry.rfc_message_id,
+    lambda entry: entry.due.item.due_at,
+    lambda entry: [reason.to_json() for reason in entry.reasons],
+)
+_SETTLE: tuple[Callable[[Finding], Any], ...] = (
+    lambda entry: entry.permit.due.tenant_id,
+    lambda entry: entry.permit.due.item.enrollment_id,
+    lambda entry: entry.permit.due.item.step_key,
+    lambda entry: entry.permit.due.item.attempt,
+    lambda entry: entry.permit.incarnation_id,
+    lambda entry: entry.judgement.outcome.value,
+    lambda entry: LATE.get(entry.judgement.outcome),
+    lambda entry: [reason.to_json() for reason in entry.judgement.reasons],
+    lambda entry: entry.judgement.bounce_type,
+    lambda entry: entry.judgement.reply and entry.judgement.reply.code,
+    lambda entry: entry.judgement.reply and entry.judgement.reply.status,
+    lambda entry: entry.judgement.reply and entry.judgement.reply.text,
+    lambda entry: entry.judgement.reply and entry.judgement.reply.queue_id,
+    lambda entry: entry.permit.gated_at,
+    lambda entry: entry.judgement.address_is_dead,
+)

@@ -1,0 +1,130 @@
+"""The service: carries a batch of due items out and answers for every one of them."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeAlias
+
+from asyncpg import Pool
+
+from postroad_common.amqp import Retry
+from postroad_common.contracts import StepsDueV1
+from postroad_common.db import transaction
+from postroad_common.ids import message_id_for
+from postroad_engine.facts import Outcome
+from postroad_engine.gate import Disposition, Go, Stop, gate
+from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
+from postroad_sender.lane import Lanes, Work
+from postroad_sender.ledger import Ledger, Unsent
+from postroad_sender.metrics import MESSAGES
+from postroad_sender.reading import Reader
+from postroad_sender.rendering import rfc_message_id
+from postroad_sender.settlements import Settlements
+
+RETRY_AFTER = timedelta(seconds=1)
+
+Ending: TypeAlias = "asyncio.Future[Result]"
+
+
+class Sending:
+    """Looks, reads, queues in a lane, waits, publishes. One item in hand is never in hand twice."""
+
+    def __init__(self, pool: Pool, ledger: Ledger, reader: Reader, lanes: Lanes, settlements: Settlements) -> None:
+        self._pool = pool
+        self._ledger = ledger
+        self._reader = reader
+        self._lanes = lanes
+        self._settlements = settlements
+        self._in_hand: dict[tuple[Key, int], Ending] = {}
+
+    async def carry_out(self, batch: StepsDueV1) -> None:
+        """Settle every item and publish that. Raises Retry when some could not be decided yet."""
+        fresh: list[tuple[Due, Ending]] = []
+        endings = [(due, self._ending_of(due, fresh)) for due in dues_of(batch)]
+        if fresh:
+            await self._begin(fresh)
+        told = await asyncio.gather(*(self._tell(due, ending) for due, ending in endings), return_exceptions=True)
+        _raise_worst([error for error in told if isinstance(error, BaseException)])
+
+    def _ending_of(self, due: Due, fresh: list[tuple[Due, Ending]]) -> Ending:
+        """Join the item if it is in hand already (a redelivery, a repeated emission), else take it in hand."""
+        key = (due.key, due.item.attempt)
+        ending = self._in_hand.get(key)
+        if ending is None:
+            ending = self._in_hand[key] = asyncio.get_running_loop().create_future()
+            ending.add_done_callback(lambda _: self._in_hand.pop(key))
+            fresh.append((due, ending))
+        return ending
+
+    async def _begin(self, fresh: Sequence[tuple[Due, Ending]]) -> None:
+        try:
+            unsent = await self._look_and_queue(fresh)
+            results = await self._ledger.record_unsent([entry for entry, _ in unsent]) if unsent else ()
+            for (_, ending), result in zip(unsent, results, strict=True):
+                ending.set_result(result)
+        except Exception as error:  # noqa: BLE001 - whoever waits for an item gets it
+            for _, ending in fresh:
+                if not ending.done():
+                    ending.set_exception(error)
+
+    async def _look_and_queue(self, fresh: Sequence[tuple[Due, Ending]]) -> list[tuple[Unsent, Ending]]:
+        """End what is known, put what may go into its lane, and give back what must be recorded as unsent."""
+        unsent: list[tuple[Unsent, Ending]] = []
+        going: list[tuple[Due, Ending]] = []
+        async with transaction(self._pool, fresh[0][0].tenant_id) as conn:
+            seen = await self._ledger.look(conn, [due for due, _ in fresh])
+            for (due, ending), at in zip(fresh, seen, strict=True):
+                match first_look(due, at):
+                    case Settled() | TryLater() as known:
+                        ending.set_result(known)
+                    case Unsent() as entry:
+                        unsent.append((entry, ending))
+                    case None:
+                        going.append((due, ending))
+            inputs = await self._reader.read(conn, [due for due, _ in going]) if going else []
+        now = time.monotonic()
+        works = [
+            Work(due, read, ending, due.item.traceparent, now)
+            for (due, ending), read in zip(going, inputs, strict=True)
+        ]
+        if works:
+            self._lanes.put(works)
+        return unsent
+
+    async def _tell(self, due: Due, ending: Ending) -> None:
+        match await asyncio.shield(ending):
+            case Settled() as settled:
+                MESSAGES.labels(settled.outcome.value).inc()
+                await self._settlements.publish(due.tenant_id, settled.to_contract(due, due.item.traceparent))
+            case TryLater(why):
+                raise Retry(why, RETRY_AFTER)
+
+
+def dues_of(batch: StepsDueV1) -> list[Due]:
+    """The items of a batch, each with what the batch says of all."""
+    return [
+        Due(batch.tenant_id, batch.sender_id, message_id_for(batch.tenant_id, item.enrollment_id, item.step_key), item)
+        for item in batch.items
+    ]
+
+
+def first_look(due: Due, seen: Seen) -> Result | Unsent | None:
+    """What is known of an item, or why it need not be rendered at all. None: go on."""
+    known = seen.known(due)
+    if known is not None:
+        return known
+    match gate(seen.gate_facts(due, row_is_ours=True, incarnation_live=True)):
+        case Go():
+            return None
+        case Stop(reason, disposition):
+            outcome = Outcome.CANCELLED if disposition is Disposition.CANCELLED else Outcome.HELD
+            message_id = rfc_message_id(due, seen.row["from_email"] or "")
+            return Unsent(due, outcome, (reason,), seen.row["email"] or "", message_id)
+
+
+def _raise_worst(errors: Sequence[BaseException]) -> None:
+    """A fault goes before a retry: it is counted, and in the end a person sees it."""
+    faults = [error for error in errors if not isinstance(error, Retry)]
+    for error in (*faults, *errors):
+        raise error

@@ -1,0 +1,181 @@
+-- name: look
+-- The one look at an item: what the ledger says of it and everything that may forbid it, in one snapshot. Each side is
+-- fetched by key for each item, so that the plan cannot turn into a scan when statistics are old.
+SELECT m.state, m.attempt, m.incarnation_id, m.settled_at, m.reason, m.bounce_type,
+       past.outcome AS past_outcome, past.settled_at AS past_settled_at, past.reason AS past_reason,
+       coalesce(mine.expires_at > postroad.now() AND mine.stopped_at IS NULL, false) AS incarnation_live,
+       contact.email, enrollment.intent, progress.state AS progress_state, sequence.state AS sequence_state,
+       sender.from_email, sender.paused_at IS NOT NULL AS sender_paused_by_person, rest.retry_at AS sender_paused_until,
+       ARRAY(SELECT s.kind FROM views.stops s
+             WHERE s.tenant_id = due.tenant_id AND s.enrollment_id = due.enrollment_id
+             UNION
+             SELECT a.kind FROM views.suppressed_addresses a
+             WHERE a.tenant_id = due.tenant_id AND a.email IN (due.recipient, contact.email)) AS stops,
+       postroad.now() AS now
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[])
+     WITH ORDINALITY AS due (tenant_id, enrollment_id, step_key, attempt, contact_id, sequence_id, sender_id, recipient, place)
+LEFT JOIN delivery.incarnations mine ON mine.incarnation_id = $9
+LEFT JOIN LATERAL (
+    SELECT * FROM delivery.messages m
+    WHERE m.tenant_id = due.tenant_id AND m.enrollment_id = due.enrollment_id AND m.step_key = due.step_key LIMIT 1) m ON true
+LEFT JOIN LATERAL (
+    SELECT a.outcome, a.settled_at, a.reason FROM delivery.attempts a
+    WHERE m.attempt > due.attempt AND a.tenant_id = due.tenant_id AND a.enrollment_id = due.enrollment_id
+      AND a.step_key = due.step_key AND a.attempt = due.attempt
+    ORDER BY a.attempt_id DESC LIMIT 1) past ON true
+LEFT JOIN LATERAL (
+    SELECT c.email FROM views.contacts c
+    WHERE c.tenant_id = due.tenant_id AND c.contact_id = due.contact_id LIMIT 1) contact ON true
+LEFT JOIN LATERAL (
+    SELECT e.intent FROM views.enrollments e
+    WHERE e.tenant_id = due.tenant_id AND e.enrollment_id = due.enrollment_id LIMIT 1) enrollment ON true
+LEFT JOIN LATERAL (
+    SELECT p.state FROM views.progress p
+    WHERE p.tenant_id = due.tenant_id AND p.enrollment_id = due.enrollment_id LIMIT 1) progress ON true
+LEFT JOIN LATERAL (
+    SELECT q.state FROM views.sequences q
+    WHERE q.tenant_id = due.tenant_id AND q.sequence_id = due.sequence_id LIMIT 1) sequence ON true
+LEFT JOIN LATERAL (
+    SELECT s.paused_at, s.from_email FROM views.senders s
+    WHERE s.tenant_id = due.tenant_id AND s.sender_id = due.sender_id LIMIT 1) sender ON true
+LEFT JOIN LATERAL (
+    SELECT r.retry_at FROM delivery.sender_state r
+    WHERE r.tenant_id = due.tenant_id AND r.sender_id = due.sender_id LIMIT 1) rest ON true
+ORDER BY due.place;
+
+-- name: claim
+-- (a) of design's way of a step: the permit to transmit. No row, or an open one with a lower attempt, and only for a
+-- process whose heartbeat has not expired. What was not claimed the look afterwards tells.
+INSERT INTO delivery.messages AS m (
+    tenant_id, enrollment_id, step_key, message_id, state, attempt, incarnation_id, sequence_id, version, step_number,
+    contact_id, sender_id, template_id, template_version, recipient, subject, rfc_message_id, due_at, transmitting_at)
+SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, 'transmitting', due.attempt, $1, due.sequence_id,
+       due.version, due.step_number, due.contact_id, due.sender_id, due.template_id, due.template_version, due.recipient,
+       due.subject, due.rfc_message_id, due.due_at, postroad.now()
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::integer[], $7::uuid[], $8::integer[], $9::integer[],
+            $10::uuid[], $11::uuid[], $12::uuid[], $13::integer[], $14::text[], $15::text[], $16::text[], $17::timestamptz[])
+     AS due (tenant_id, enrollment_id, step_key, message_id, attempt, sequence_id, version, step_number, contact_id,
+             sender_id, template_id, template_version, recipient, subject, rfc_message_id, due_at)
+WHERE EXISTS (SELECT FROM delivery.incarnations i
+              WHERE i.incarnation_id = $1 AND i.expires_at > postroad.now() AND i.stopped_at IS NULL)
+ORDER BY due.tenant_id, due.enrollment_id, due.step_key  -- two senders that claim the same items must not deadlock
+ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
+SET state = 'transmitting', attempt = excluded.attempt, incarnation_id = excluded.incarnation_id,
+    sequence_id = excluded.sequence_id, version = excluded.version, step_number = excluded.step_number,
+    sender_id = excluded.sender_id, template_id = excluded.template_id, template_version = excluded.template_version,
+    recipient = excluded.recipient, subject = excluded.subject, rfc_message_id = excluded.rfc_message_id,
+    due_at = excluded.due_at, transmitting_at = excluded.transmitting_at, gated_at = NULL, settled_at = NULL,
+    reason = '[]', bounce_type = NULL, reply_code = NULL, reply_status = NULL, reply_text = NULL
+WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt;
+
+-- name: settle
+-- transmitting -> the outcome, for the process and attempt that claimed it. Or, when that process was suspended and others
+-- have judged it unknown meanwhile: unknown -> what it now knows (settled_late). Nothing else is touched.
+WITH outcome AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[],
+                         $8::jsonb[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
+                         $15::boolean[])
+         AS o (tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, late_state, reason, bounce_type,
+               reply_code, reply_status, reply_text, provider_message_id, gated_at, dead_address)
+), settled AS (
+    UPDATE delivery.messages m
+    SET state = CASE WHEN m.state = 'transmitting' THEN o.state ELSE o.late_state END,
+        settled_at = postroad.now(), gated_at = o.gated_at, reason = o.reason, bounce_type = o.bounce_type,
+        reply_code = o.reply_code, reply_status = o.reply_status, reply_text = o.reply_text,
+        provider_message_id = o.provider_message_id
+    FROM outcome o
+    WHERE m.tenant_id = o.tenant_id AND m.enrollment_id = o.enrollment_id AND m.step_key = o.step_key
+      AND m.attempt = o.attempt AND m.incarnation_id = o.incarnation_id
+      AND (m.state = 'transmitting' OR m.state = 'unknown' AND o.late_state IS NOT NULL)
+    RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,
+              m.settled_at, m.reason, m.reply_code, m.reply_status, m.reply_text, m.recipient, m.message_id, o.dead_address
+), attempted AS (
+    INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at,
+                                   gated_at, settled_at, reason, reply_code, reply_status, reply_text)
+    SELECT tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, transmitting_at, gated_at, settled_at, reason,
+           reply_code, reply_status, reply_text
+    FROM settled
+), dead AS (
+    INSERT INTO delivery.bounced_addresses (tenant_id, email, message_id)
+    SELECT DISTINCT ON (tenant_id, recipient) tenant_id, recipient, message_id FROM settled WHERE dead_address
+    ORDER BY tenant_id, recipient
+    ON CONFLICT DO NOTHING
+)
+SELECT tenant_id, enrollment_id, step_key, state, settled_at FROM settled;
+
+-- name: record_unsent
+-- no row, or an open one with a lower attempt -> held or cancelled, without having touched the wire.
+WITH recorded AS (
+    INSERT INTO delivery.messages AS m (
+        tenant_id, enrollment_id, step_key, message_id, state, attempt, sequence_id, version, step_number, contact_id,
+        sender_id, recipient, rfc_message_id, due_at, settled_at, reason)
+    SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, due.state, due.attempt, due.sequence_id,
+           due.version, due.step_number, due.contact_id, due.sender_id, due.recipient, due.rfc_message_id, due.due_at,
+           postroad.now(), due.reason
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[], $7::uuid[], $8::integer[],
+                $9::integer[], $10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[], $15::jsonb[])
+         AS due (tenant_id, enrollment_id, step_key, message_id, state, attempt, sequence_id, version, step_number,
+                 contact_id, sender_id, recipient, rfc_message_id, due_at, reason)
+    ORDER BY due.tenant_id, due.enrollment_id, due.step_key
+    ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
+    SET state = excluded.state, attempt = excluded.attempt, settled_at = excluded.settled_at, reason = excluded.reason,
+        incarnation_id = NULL, transmitting_at = NULL, gated_at = NULL, bounce_type = NULL, reply_code = NULL,
+        reply_status = NULL, reply_text = NULL, due_at = excluded.due_at
+    WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt
+    RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.state, m.settled_at, m.reason
+), attempted AS (
+    INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, outcome, settled_at, reason)
+    SELECT tenant_id, enrollment_id, step_key, attempt, state, settled_at, reason FROM recorded
+)
+SELECT tenant_id, enrollment_id, step_key, state, settled_at FROM recorded;
+
+-- name: give_up_orphans
+-- transmitting -> unknown, for rows whose process has let its heartbeat expire: only evidence can tell now.
+WITH orphan AS (
+    SELECT m.tenant_id, m.enrollment_id, m.step_key
+    FROM delivery.messages m
+    WHERE m.tenant_id = ANY ($1::uuid[]) AND m.state = 'transmitting'
+      AND EXISTS (SELECT FROM delivery.incarnations i
+                  WHERE i.incarnation_id = m.incarnation_id AND i.expires_at < postroad.now())
+    LIMIT $2 FOR UPDATE OF m SKIP LOCKED
+), given_up AS (
+    UPDATE delivery.messages m
+    SET state = 'unknown', settled_at = postroad.now(), reason = $3
+    FROM orphan o
+    WHERE m.tenant_id = o.tenant_id AND m.enrollment_id = o.enrollment_id AND m.step_key = o.step_key
+      AND m.state = 'transmitting'
+    RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,
+              m.settled_at, m.reason
+), attempted AS (
+    INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at,
+                                   gated_at, settled_at, reason)
+    SELECT tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, transmitting_at, gated_at, settled_at, reason
+    FROM given_up
+)
+SELECT tenant_id, enrollment_id, step_key, attempt, settled_at, reason FROM given_up;
+
+-- name: tenants_with_orphans
+-- Where give_up_orphans has something to do.
+SELECT tenant_id FROM delivery.tenants_with_orphans($1) AS tenant_id;
+
+-- name: accept_by_evidence
+-- unknown -> accepted: the provider told of the message, so its server had it.
+WITH proof AS (
+    SELECT * FROM unnest($2::uuid[], $3::jsonb[]) AS p (message_id, reason)
+), proven AS (
+    UPDATE delivery.messages m
+    SET state = 'accepted', settled_at = postroad.now(), reason = p.reason
+    FROM proof p
+    WHERE m.tenant_id = $1 AND m.message_id = p.message_id AND m.state = 'unknown'
+    RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,
+              m.settled_at, m.reason
+)
+INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at,
+                               gated_at, settled_at, reason)
+SELECT tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, transmitting_at, gated_at, settled_at, reason
+FROM proven;
+
+-- name: still_transmitting
+-- Of these messages, those on the wire: evidence about them comes too early and is looked at again.
+SELECT count(*) FROM delivery.messages
+WHERE tenant_id = $1 AND message_id = ANY ($2::uuid[]) AND state = 'transmitting';
