@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from postroad_stack.services import Services, running_services
 
 from postroad_common.migrations import migrate
 from postroad_stack import Stack
 from postroad_stack.databases import Database, create_template, drop
 from postroad_stack.pytest_plugin import ROLE_PASSWORD
+from postroad_stack.services import Services, running_services
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 from postroad_stack.vhosts import VhostSupply
 from tests.acceptance.world import QUICK

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import aio_pika
 import pytest
 import pytest_asyncio
-from postroad_stack.services import running_services
 
-from postroad_stack import Stack, start_stack
+from postroad_stack import Stack
 from postroad_stack.eventually import eventually
+from postroad_stack.services import running_services
 from postroad_stack.smtp_server import running_smtp_server
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
@@ -29,15 +29,14 @@ class Ground:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+async def ground(private_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
     """Own PostgreSQL and RabbitMQ, two replicas each of scheduler and sender."""
     async with (
-        start_stack(way="local") as stack,
-        migrated_database(stack.postgres.dsn) as database,
+        migrated_database(private_stack.postgres.dsn) as database,
         running_smtp_server() as smtp,
         running_services(
             database=database,
-            amqp_url=stack.rabbitmq.url,
+            amqp_url=private_stack.rabbitmq.url,
             settings=QUICK,
             replicas={"scheduler": 2, "sender": 2},
             log_dir=tmp_path_factory.mktemp("outage"),
@@ -45,7 +44,7 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
         new_world(services, smtp, database.admin_dsn, name="Outage") as world,
     ):
         await smtp.set_behaviour({"answer_delay_ms": [5, 15]})
-        yield Ground(stack, world)
+        yield Ground(private_stack, world)
 
 
 async def kill_broker(ground: Ground) -> None:

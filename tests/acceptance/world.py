@@ -13,19 +13,21 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-from postroad_stack.services import Services
 
+from postroad_stack.services import Services
 from postroad_stack.smtp_server import SmtpServer
 
 #: What a crash is recovered in: short, so that a proof takes seconds; the ratios are those of production.
 QUICK = {
     "POSTROAD_SCHEDULER_TICK_SECONDS": "0.1",
     "POSTROAD_SCHEDULER_LEASE_SECONDS": "3",
-    "POSTROAD_SCHEDULER_IN_FLIGHT_SECONDS": "15",
-    "POSTROAD_SCHEDULER_HELD_SECONDS": "2",
+    "POSTROAD_SCHEDULER_ANSWER_SECONDS": "15",
+    "POSTROAD_SCHEDULER_HELD_SECONDS": "1",
+    "POSTROAD_SCHEDULER_LOOK_AGAIN_SECONDS": "5",
     "POSTROAD_SCHEDULER_RECONCILE_SECONDS": "2",
-    "POSTROAD_SENDER_INCARNATION_TTL_SECONDS": "3",
+    "POSTROAD_SCHEDULER_RECONCILE_AFTER_SECONDS": "2",
     "POSTROAD_SENDER_HEARTBEAT_SECONDS": "0.5",
+    "POSTROAD_SENDER_HEARTBEAT_LIVES_SECONDS": "3",
     "POSTROAD_SENDER_RECOVERY_SECONDS": "1",
     "POSTROAD_SENDER_ALLOW_PRIVATE_SMTP": "true",
 }
