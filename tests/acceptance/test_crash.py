@@ -140,11 +140,10 @@ async def test_random_kills_under_load_lose_nothing_and_send_nothing_twice(crew:
     rng.shuffle(services)
     for service in services:
         started = sum(crew.mails(name).values())
-        await eventually(lambda started=started: sum(crew.mails(name).values()) > started, timeout=60)
+        await until_accepted(crew, name, started + 1)
         await asyncio.sleep(rng.uniform(0.05, 0.4))
         victim = rng.choice(crew.services.processes[service])
-        victim.kill()
-        await victim.wait()
+        await victim.kill()
         if service == "sender":
             hits += await transmitting_of(crew, victim)
         await crew.services.replace(service, victim)
@@ -155,6 +154,11 @@ async def test_random_kills_under_load_lose_nothing_and_send_nothing_twice(crew:
     unknown = await assert_kept(crew, sequence_id, name, contacts=people, steps=3)
     assert hits > 0, "no kill hit a row in transmission: the run does not count"
     assert 1 <= unknown <= sender_kills * CONNECTIONS
+
+
+async def until_accepted(world: World, name: str, count: int) -> None:
+    """Wait until the server has accepted so many mails of the sequence."""
+    await eventually(lambda: sum(world.mails(name).values()) >= count, timeout=60, interval=0.1)
 
 
 async def transmitting_of(world: World, victim: Process) -> int:
@@ -209,7 +213,7 @@ async def test_a_cut_broker_connection_under_a_live_sender_gives_no_duplicate_an
             await smtp.set_behaviour({"answer_delay_ms": [2, 20]})
             await world.enroll(sequence_id, list(contacts.values()))
             for threshold in (100, 400, 800):
-                await eventually(lambda n=threshold: sum(world.mails("cut").values()) >= n, timeout=60)
+                await until_accepted(world, "cut", threshold)
                 assert proxy.cut() > 0
             assert await world.until_ended(sequence_id, timeout=120) == {"completed": 600}
             assert await assert_kept(world, sequence_id, "cut", contacts=600, steps=2) == 0

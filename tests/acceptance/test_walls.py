@@ -16,15 +16,15 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from postroad_stack.services import Services
 
 from postroad_common.contracts import ContactRepliedV1, Signal, StepDue, StepsDueV1
 from postroad_common.contracts.base import Message
 from postroad_common.ids import new_id, pack_ref
 from postroad_stack.eventually import eventually
 from postroad_stack.fake_esps import FakePostmark
+from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
-from tests.acceptance.world import World, new_world
+from tests.acceptance.world import World, new_world, part
 
 ROLES = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
 IDENTITIES = ("outbox_id", "decision_id", "attempt_id")  # generated always: cannot be written by anybody
@@ -55,8 +55,8 @@ async def live(world: World, name: str) -> tuple[str, str, str]:
 
     mail = await eventually(arrived, timeout=20)
     async with httpx.AsyncClient() as recipient:
-        link = re.search(r'href="([^"]+/c/[^"]+)"', mail.html)
-        pixel = re.search(r'src="([^"]+/o/[^"]+)"', mail.html)
+        link = re.search(r'href="([^"]+/c/[^"]+)"', part(mail, "html"))
+        pixel = re.search(r'src="([^"]+/o/[^"]+)"', part(mail, "html"))
         assert link
         assert pixel
         assert (await recipient.get(pixel[1])).status_code == 200
@@ -115,6 +115,7 @@ async def test_a_partition_named_directly_is_behind_the_wall_too(two: Two) -> No
         walled = await two.a.admin.fetchrow(
             "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = $1::text::regclass", name
         )
+        assert walled is not None
         assert tuple(walled) == (True, True), name
 
 
@@ -183,6 +184,7 @@ async def test_a_signal_that_names_another_tenants_enrollment_ends_nothing(two: 
         "SELECT enrollment_id, contact_id FROM schedule.progress WHERE tenant_id = $1 AND phase <> 'ended' LIMIT 1",
         two.b.tenant_id,
     )
+    assert own is not None
     await publish(two.services, replied(two.b.tenant_id, UUID(two.enrollment_a), UUID(two.contact_a)))
     await publish(two.services, replied(two.b.tenant_id, own["enrollment_id"], own["contact_id"]))
     await eventually(lambda: state_is(two.b, str(own["enrollment_id"]), "replied"), timeout=20)
@@ -204,6 +206,7 @@ async def test_a_webhook_at_one_tenants_source_cannot_touch_anothers_message(two
     row = await two.a.admin.fetchrow(
         "SELECT message_id, recipient FROM delivery.messages WHERE enrollment_id = $1", UUID(two.enrollment_a)
     )
+    assert row is not None
     bounce = POSTMARK.bounce(email=row["recipient"], ref=pack_ref(two.a.tenant_id, row["message_id"]))
     request = POSTMARK.request(bounce)
     async with httpx.AsyncClient() as provider:

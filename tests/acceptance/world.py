@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import asyncpg
 import httpx
 
 from postroad_stack.services import Services
-from postroad_stack.smtp_server import SmtpServer
+from postroad_stack.smtp_server import Accepted, SmtpServer
 
 #: What a crash is recovered in: short, so that a proof takes seconds; the ratios are those of production.
 QUICK = {
@@ -186,6 +187,13 @@ class World:
         """The product's own proofs; the caller asserts on `ok`."""
         report: dict[str, Any] = await self.call("GET", "/verify")
         return report
+
+
+def part(mail: Accepted, subtype: str) -> str:
+    """The html or plain part of a mail, as the recipient's program shows it; the server must keep messages."""
+    body = message_from_bytes(mail.content(), policy=policy.default).get_body((subtype,))
+    assert body is not None, f"the mail has no {subtype} part"
+    return str(body.get_content())
 
 
 def duplicates(mails: Mapping[Mail, int]) -> dict[Mail, int]:
