@@ -6,11 +6,11 @@ from asyncpg import Pool
 
 from postroad_common.amqp import Retry
 from postroad_common.contracts import MessagesDeliveredV1
-from postroad_common.db import queries, transaction
+from postroad_common.db import transaction
 from postroad_engine.reasons import SettledByEvidence
+from postroad_sender.ledger import LEDGER, as_text
 from postroad_sender.metrics import EVIDENCE
 
-LEDGER = queries("postroad_sender", "ledger")
 LOOK_AGAIN_AFTER = timedelta(seconds=10)
 
 
@@ -20,7 +20,7 @@ async def accept_by_evidence(pool: Pool, message: MessagesDeliveredV1) -> None:
     Raises Retry while one is still transmitting: its process may have died, and then it will be unknown.
     """
     proofs = {
-        evidence.message_id: [SettledByEvidence(evidence.kind, evidence.occurred_at).to_json()]
+        evidence.message_id: as_text([SettledByEvidence(evidence.kind, evidence.occurred_at)])
         for evidence in reversed(message.items)
     }
     async with transaction(pool, message.tenant_id) as conn:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import orjson
 from asyncpg import Pool
 
 from postroad_common.db import AnyConnection, queries, transaction
@@ -190,6 +191,11 @@ def columns(entries: Iterable[T], *readers: Callable[[T], Any]) -> list[list[Any
     return [[read(entry) for entry in listed] for read in readers]
 
 
+def as_text(reasons: Iterable[Reason]) -> str:
+    """Reasons as the text of a JSON array: an array parameter would take a list in it for a further dimension."""
+    return orjson.dumps([reason.to_json() for reason in reasons]).decode()
+
+
 def by_key(rows: Iterable[Any]) -> dict[Key, Any]:
     """Rows by what the ledger is unique on."""
     return {(row["tenant_id"], row["enrollment_id"], row["step_key"]): row for row in rows}
@@ -238,7 +244,7 @@ _UNSENT: tuple[Callable[[Unsent], Any], ...] = (
     lambda entry: entry.recipient,
     lambda entry: entry.rfc_message_id,
     lambda entry: entry.due.item.due_at,
-    lambda entry: [reason.to_json() for reason in entry.reasons],
+    lambda entry: as_text(entry.reasons),
 )
 _SETTLE: tuple[Callable[[Finding], Any], ...] = (
     lambda entry: entry.permit.due.tenant_id,
@@ -248,7 +254,7 @@ _SETTLE: tuple[Callable[[Finding], Any], ...] = (
     lambda entry: entry.permit.incarnation_id,
     lambda entry: entry.judgement.outcome.value,
     lambda entry: LATE.get(entry.judgement.outcome),
-    lambda entry: [reason.to_json() for reason in entry.judgement.reasons],
+    lambda entry: as_text(entry.judgement.reasons),
     lambda entry: entry.judgement.bounce_type,
     lambda entry: entry.judgement.reply and entry.judgement.reply.code,
     lambda entry: entry.judgement.reply and entry.judgement.reply.status,

@@ -7,11 +7,11 @@ from asyncpg import Pool, Record
 
 from postroad_common.amqp import Broker
 from postroad_common.contracts import StepSettled, StepsSettledV1
-from postroad_common.db import queries, transaction
+from postroad_common.db import transaction
 from postroad_engine.reasons import OutcomeUnknown
+from postroad_sender.ledger import LEDGER
 from postroad_sender.metrics import ORPHANS
 
-LEDGER = queries("postroad_sender", "ledger")
 TENANTS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
 

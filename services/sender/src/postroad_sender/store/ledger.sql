@@ -73,14 +73,14 @@ WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt;
 -- have judged it unknown meanwhile: unknown -> what it now knows (settled_late). Nothing else is touched.
 WITH outcome AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[],
-                         $8::jsonb[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
+                         $8::text[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
                          $15::boolean[])
          AS o (tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, late_state, reason, bounce_type,
                reply_code, reply_status, reply_text, provider_message_id, gated_at, dead_address)
 ), settled AS (
     UPDATE delivery.messages m
     SET state = CASE WHEN m.state = 'transmitting' THEN o.state ELSE o.late_state END,
-        settled_at = postroad.now(), gated_at = o.gated_at, reason = o.reason, bounce_type = o.bounce_type,
+        settled_at = postroad.now(), gated_at = o.gated_at, reason = o.reason::jsonb, bounce_type = o.bounce_type,
         reply_code = o.reply_code, reply_status = o.reply_status, reply_text = o.reply_text,
         provider_message_id = o.provider_message_id
     FROM outcome o
@@ -111,9 +111,9 @@ WITH recorded AS (
         sender_id, recipient, rfc_message_id, due_at, settled_at, reason)
     SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, due.state, due.attempt, due.sequence_id,
            due.version, due.step_number, due.contact_id, due.sender_id, due.recipient, due.rfc_message_id, due.due_at,
-           postroad.now(), due.reason
+           postroad.now(), due.reason::jsonb
     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[], $7::uuid[], $8::integer[],
-                $9::integer[], $10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[], $15::jsonb[])
+                $9::integer[], $10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[], $15::text[])
          AS due (tenant_id, enrollment_id, step_key, message_id, state, attempt, sequence_id, version, step_number,
                  contact_id, sender_id, recipient, rfc_message_id, due_at, reason)
     ORDER BY due.tenant_id, due.enrollment_id, due.step_key
@@ -161,10 +161,10 @@ SELECT tenant_id FROM delivery.tenants_with_orphans($1) AS tenant_id;
 -- name: accept_by_evidence
 -- unknown -> accepted: the provider told of the message, so its server had it.
 WITH proof AS (
-    SELECT * FROM unnest($2::uuid[], $3::jsonb[]) AS p (message_id, reason)
+    SELECT * FROM unnest($2::uuid[], $3::text[]) AS p (message_id, reason)
 ), proven AS (
     UPDATE delivery.messages m
-    SET state = 'accepted', settled_at = postroad.now(), reason = p.reason
+    SET state = 'accepted', settled_at = postroad.now(), reason = p.reason::jsonb
     FROM proof p
     WHERE m.tenant_id = $1 AND m.message_id = p.message_id AND m.state = 'unknown'
     RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,

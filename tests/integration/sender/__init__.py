@@ -1,0 +1,1 @@
+"""The sender over real servers: PostgreSQL, RabbitMQ and an SMTP server."""

@@ -1,0 +1,35 @@
+"""An office with an SMTP server and the scheduler's ends of the queues."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from postroad_stack.databases import Database
+from postroad_stack.smtp_server import SmtpServer, running_smtp_server
+
+from tests.integration.sender.office import Office, Post, open_post
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[SmtpServer]:
+    """A recording SMTP server that keeps whole messages."""
+    async with running_smtp_server(store=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def office(database: Database, vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
+    """A furnished office whose sender uses the SMTP server."""
+    admin = await asyncpg.connect(database.admin_dsn)
+    await admin.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=__import__("json").loads)
+    office = Office(database, admin, vhost)
+    await office.furnish(smtp.port)
+    yield office
+    await admin.close()
+
+
+@pytest.fixture
+async def post(office: Office) -> AsyncIterator[Post]:
+    """The scheduler's ends of the queues."""
+    async with open_post(office) as opened:
+        yield opened
