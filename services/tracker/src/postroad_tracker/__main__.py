@@ -7,7 +7,7 @@ from postroad_tracker.settings import TrackerSettings
 
 def main() -> None:
     """Run until SIGTERM."""
-    run("tracker", TrackerSettings, build)
+    run("tracker", TrackerSettings, build, trusts_callers_trace=False)
 
 
 if __name__ == "__main__":

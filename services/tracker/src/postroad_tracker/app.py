@@ -8,10 +8,10 @@ from typing import Final
 
 from aiohttp import web
 
-from postroad_common.amqp import TRACKER_HITS, Delivery
-from postroad_common.amqp.errors import Poison
+from postroad_common.amqp import Delivery, Poison, declare_topology
+from postroad_common.amqp.topology import TRACKER_HITS
 from postroad_common.contracts import TrackingHitsV1
-from postroad_common.lifecycle import Service, forever
+from postroad_common.lifecycle import Service
 from postroad_common.outbox import Relay
 from postroad_common.sealing import KeyRing
 from postroad_tracker import upkeep
@@ -37,9 +37,9 @@ _WRITERS: Final = 2
 async def build(service: Service[TrackerSettings]) -> AsyncIterator[None]:
     """Give a service the tracker's routes, consumer and loops."""
     settings, pool = service.settings, service.pool
-    await upkeep.make_partitions(pool)
+    await declare_topology(service.broker)
     clock, desk = DatabaseClock(), StopDesk(pool)
-    relay = Relay(pool, service.broker, "tracking")
+    relay = service.relay("tracking")
     ingest = Ingest(
         pool,
         clock=clock,
@@ -48,7 +48,7 @@ async def build(service: Service[TrackerSettings]) -> AsyncIterator[None]:
     )
     hits = Hits(ingest, service.broker, within=timedelta(seconds=settings.hit_store_seconds))
     service.app.add_routes(_routes(service, clock, desk, ingest, hits))
-    _spawn(service, desk, relay, ingest)
+    _work(service, desk, relay, ingest)
     service.consume(TRACKER_HITS, partial(_store_deferred, hits), prefetch=200, concurrency=100)
     yield
 
@@ -81,21 +81,16 @@ def _routes(
     ]
 
 
-def _spawn(service: Service[TrackerSettings], desk: StopDesk, relay: Relay, ingest: Ingest) -> None:
+def _work(service: Service[TrackerSettings], desk: StopDesk, relay: Relay, ingest: Ingest) -> None:
     settings, pool = service.settings, service.pool
     match = partial(upkeep.match_events, pool, desk, horizon=settings.match_horizon, committed=relay.wake)
     age = timedelta(seconds=settings.open_stop_seconds)
     left_open = partial(upkeep.acknowledge_left_open, pool, desk, older_than=age)
-    loops = {
-        "match late events": (match, timedelta(seconds=settings.match_seconds)),
-        "acknowledge stops left open": (left_open, age),
-        "make partitions": (partial(upkeep.make_partitions, pool), upkeep.PARTITIONS_PERIOD),
-    }
-    for name, (step, period) in loops.items():
-        service.spawn(partial(forever, step, period), name)
+    service.repeat(partial(upkeep.make_partitions, pool), upkeep.PARTITIONS_PERIOD, "make partitions")
+    service.repeat(match, timedelta(seconds=settings.match_seconds), "match late events")
+    service.repeat(left_open, age, "acknowledge stops left open")
     for writer in range(_WRITERS):
         service.spawn(ingest.run, f"write {writer}")
-    service.spawn(relay.run, "relay")
 
 
 async def _store_deferred(hits: Hits, delivery: Delivery) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import asyncpg
+import orjson
 import structlog
 from asyncpg import Pool
 
@@ -181,9 +182,9 @@ async def _keep_raw(conn: AnyConnection, batch: Sequence[Submission]) -> None:
             one.tenant_id,
             uuid5(one.source_id, sha256(one.raw.body).hexdigest()),
             one.source_id,
-            dict(one.raw.headers),
+            orjson.dumps(one.raw.headers).decode(),
             one.raw.body,
-            list(one.raw.rejected),
+            orjson.dumps(one.raw.rejected).decode(),
         )
         for one in batch
         if one.raw is not None and one.source_id is not None

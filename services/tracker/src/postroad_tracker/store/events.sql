@@ -64,8 +64,8 @@ FROM fresh;
 -- name: keep_raw
 -- The webhook as it came. Its id is made of source and body, so that a redelivery is kept once.
 INSERT INTO tracking.raw_requests (tenant_id, raw_request_id, source_id, received_at, headers, body, rejected)
-SELECT tenant_id, raw_request_id, source_id, postroad.now(), headers, body, rejected
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::jsonb[], $5::bytea[], $6::jsonb[])
+SELECT tenant_id, raw_request_id, source_id, postroad.now(), headers::jsonb, body, rejected::jsonb
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[], $6::text[])
     AS t (tenant_id, raw_request_id, source_id, headers, body, rejected)
 ORDER BY tenant_id, raw_request_id
 ON CONFLICT DO NOTHING;
