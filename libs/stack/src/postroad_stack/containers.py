@@ -134,9 +134,10 @@ async def start_containers(
     await keeper.at_end([sys.executable, "-m", "postroad_stack", "remove-containers", run, *names])
     postgres = make_postgres(names[0], host, ports, postgres_settings)
     rabbitmq = await asyncio.to_thread(make_rabbitmq, run, names[1:], host, ports)
+    log("starting containers of our own")
     async with asyncio.TaskGroup() as group:
-        group.create_task(timed(log, f"starting {POSTGRES_IMAGE}", postgres.start()))
-        group.create_task(timed(log, f"starting {RABBITMQ_IMAGE}", start_rabbitmq(rabbitmq)))
+        group.create_task(timed(log, POSTGRES_IMAGE, postgres.start()))
+        group.create_task(timed(log, RABBITMQ_IMAGE, start_rabbitmq(rabbitmq)))
     for container in (postgres.container, *rabbitmq.containers):
         log(f"container {container.get_container_id()} runs {container.image}")
     return postgres, rabbitmq

@@ -49,12 +49,13 @@ async def start_local(
     if keep:
         await keeper.keep_files()
     cluster = f" ({rabbitmq_nodes} nodes)" if rabbitmq_nodes > 1 else ""
+    log("starting servers of our own")
     async with asyncio.TaskGroup() as group:
         database = group.create_task(
-            timed(log, "starting PostgreSQL", start_postgres(keeper, postgres, ports, postgres_settings))
+            timed(log, f"PostgreSQL {postgres.major}", start_postgres(keeper, postgres, ports, postgres_settings))
         )
         broker = group.create_task(
-            timed(log, f"starting RabbitMQ{cluster}", start_rabbitmq(keeper, rabbitmq, ports, nodes=rabbitmq_nodes))
+            timed(log, f"RabbitMQ{cluster}", start_rabbitmq(keeper, rabbitmq, ports, nodes=rabbitmq_nodes))
         )
     if keep:
         log(f"data and logs stay in {keeper.root}")

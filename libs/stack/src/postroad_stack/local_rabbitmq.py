@@ -4,8 +4,10 @@ import asyncio
 import secrets
 import signal
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from postroad_stack.answering import amqp_answers, until_answering
+from postroad_stack.broker_tree import slim_scripts
 from postroad_stack.directories import tail
 from postroad_stack.errors import StartError
 from postroad_stack.keeper import Keeper, Program
@@ -28,6 +30,8 @@ class LocalRabbit(Ctl):
     keeper: Keeper
     programs: RabbitPrograms
     members: list[Node]
+    scripts: Path | None
+    """RabbitMQ's scripts in a slimmer tree, None for the installed one."""
     password: str = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +44,7 @@ class LocalRabbit(Ctl):
         member = self.members[node]
         program = Program(
             argv=[str(self.programs.bin / "rabbitmq-server")],
-            env=node_environment(member),
+            env=node_environment(member, self.scripts),
             cwd=member.directory,
             log=member.directory / "console.log",
             user=run_as(),
@@ -97,7 +101,13 @@ async def start_rabbitmq(keeper: Keeper, programs: RabbitPrograms, ports: Ports,
         )
         for number in range(nodes)
     ]
-    server = LocalRabbit(keeper=keeper, programs=programs, members=members, password=secrets.token_urlsafe(18))
+    server = LocalRabbit(
+        keeper=keeper,
+        programs=programs,
+        members=members,
+        scripts=slim_scripts(programs, keeper.root / "broker"),
+        password=secrets.token_urlsafe(18),
+    )
     for node in members:
         write_node_files(node, programs, user=USER, password=server.password)
     await _start_epmd(server)

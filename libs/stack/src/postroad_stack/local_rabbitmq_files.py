@@ -81,11 +81,12 @@ def write_cookie(home: Path, cookie: str) -> None:
     own(path)
 
 
-def node_environment(node: Node) -> dict[str, str]:
+def node_environment(node: Node, scripts: Path | None) -> dict[str, str]:
     """Everything RabbitMQ would otherwise look for in the system's own places."""
     at = node.directory
     return {
         **_common_environment(node),
+        **({"RABBITMQ_SCRIPTS_DIR": str(scripts)} if scripts else {}),
         "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
         "RABBITMQ_NODE_PORT": str(node.port),
         "RABBITMQ_DIST_PORT": str(node.distribution_port),

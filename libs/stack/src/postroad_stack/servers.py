@@ -4,10 +4,10 @@ import asyncio
 import shlex
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 Log = Callable[[str], None]
 T = TypeVar("T")
@@ -110,12 +110,12 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-async def timed(log: Log, what: str, work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`, making the wait visible every five seconds and its length at the end."""
+async def timed(log: Log, what: str, work: Awaitable[T]) -> T:
+    """Await `work` and say how long it took; every ten seconds, that it still goes on."""
     began = time.monotonic()
-    task = asyncio.create_task(work)
-    while not (await asyncio.wait({task}, timeout=5.0))[0]:
-        log(f"{what} ... {time.monotonic() - began:.0f} s so far")
+    task = asyncio.ensure_future(work)
+    while not (await asyncio.wait({task}, timeout=10.0))[0]:
+        log(f"  {what} ... {time.monotonic() - began:.0f} s so far")
     result = task.result()
-    log(f"{what} ... {time.monotonic() - began:.1f} s")
+    log(f"  {what} ... {time.monotonic() - began:.1f} s")
     return result
