@@ -69,7 +69,7 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
     await channel.set_qos(prefetch_count=100)
     queue = await channel.declare_queue(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
     environment = Environment(autoescape=True)
-    row = await pool.fetchrow("SELECT subject, html, body FROM naive.templates WHERE id = 1")
+    [row] = await pool.fetch("SELECT subject, html, body FROM naive.templates WHERE id = 1")
     subject, html, body = (environment.from_string(row[part]) for part in ("subject", "html", "body"))
     smtp: asyncio.Queue[aiosmtplib.SMTP] = asyncio.Queue()
     for _ in range(CONNECTIONS):
@@ -80,7 +80,7 @@ async def send(dsn: str, amqp_url: str, smtp_port: int) -> None:
     async def handle(message: aio_pika.abc.AbstractIncomingMessage) -> None:
         async with message.process():
             due = json.loads(message.body)
-            contact = dict(await pool.fetchrow("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"]))
+            [contact] = await pool.fetch("SELECT * FROM naive.contacts WHERE id = $1", due["contact_id"])
             mail = EmailMessage()
             mail["From"] = "Postroad <hello@postroad.example>"
             mail["To"] = contact["email"]

@@ -122,7 +122,7 @@ async def start_naive(dsn: str, amqp_url: str, smtp: SmtpServer, log_dir: Path) 
     await connection.close()
     argv = [sys.executable, str(Path(naive.__file__))]
     return [
-        await Process.start([*argv, role, dsn, amqp_url, str(smtp.port)], log=log_dir / f"naive-{role}.log")
+        Process([*argv, role, dsn, amqp_url, str(smtp.port)], log=log_dir / f"naive-{role}.log", name=f"naive {role}")
         for role in ("scheduler", "sender")
     ]
 
