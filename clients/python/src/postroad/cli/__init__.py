@@ -1,0 +1,5 @@
+"""The `postroad` command."""
+
+from postroad.cli.app import main
+
+__all__ = ["main"]

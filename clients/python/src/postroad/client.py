@@ -1,0 +1,218 @@
+"""The API as typed methods. Lists are read to their end; names are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import httpx
+
+from postroad import models as m
+from postroad.errors import InputError
+from postroad.transport import Patience, Transport
+
+M = TypeVar("M", bound=m.Model)
+
+PAGE = 200
+
+
+class Client:
+    """A tenant's API with its key, or the operator's endpoints with the operator's token.
+
+    Methods raise PostroadError (see postroad.errors). 429, 503 and a refused connection are tried again with
+    back-off; what may have been acted on is sent again only if it is the same twice.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout: float = 60.0,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._api = Transport(
+            url.rstrip("/") + "/v1", token, timeout=timeout, patience=patience or Patience(), using=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    # Operator
+
+    async def create_tenant(self, name: str, *, timezone: str = "UTC", postal_address: str = "") -> m.TenantMade:
+        """Make a tenant and its first key."""
+        body = {"name": name, "timezone": timezone, "postal_address": postal_address}
+        return m.TenantMade.model_validate(await self._api.call("POST", "/tenants", json=body))
+
+    async def parking(self, *, limit: int = 20) -> list[m.ParkedQueue]:
+        """The parking of every queue with its oldest messages."""
+        answer = await self._api.call("GET", "/operator/parking", params={"limit": limit})
+        return [m.ParkedQueue.model_validate(item) for item in answer["items"]]
+
+    async def replay_parked(self, queue: str, *, limit: int) -> int:
+        """Give parked messages back to their queue, oldest first; returns how many went."""
+        body = {"queue": queue, "limit": limit}
+        return int((await self._api.call("POST", "/operator/parking/replay", json=body))["replayed"])
+
+    # Contacts
+
+    async def import_contacts(self, csv: bytes) -> m.ImportReport:
+        """Insert or update contacts by external_id or email from a CSV with a header row."""
+        answer = await self._api.call(
+            "POST", "/contacts/import", content=csv, headers={"Content-Type": "text/csv; charset=utf-8"}
+        )
+        return m.ImportReport.model_validate(answer)
+
+    async def contacts(self, *, email: str | None = None) -> list[m.Contact]:
+        """All contacts, or the one with that address."""
+        return [contact async for contact in self._all("/contacts", m.Contact, email=email)]
+
+    async def contact_timeline(self, contact_id: UUID) -> m.Timeline:
+        """What happened to a contact."""
+        return m.Timeline.model_validate(await self._api.call("GET", f"/contacts/{contact_id}/timeline"))
+
+    # Senders
+
+    async def create_sender(self, **fields: Any) -> m.Sender:
+        """Add a sender; the fields are those of POST /senders."""
+        return m.Sender.model_validate(await self._api.call("POST", "/senders", json=fields))
+
+    async def senders(self) -> list[m.Sender]:
+        """All senders."""
+        return [sender async for sender in self._all("/senders", m.Sender)]
+
+    # Templates
+
+    async def templates(self) -> list[m.TemplateSummary]:
+        """All templates."""
+        return [template async for template in self._all("/templates", m.TemplateSummary)]
+
+    async def template(self, template_id: UUID) -> m.Template:
+        """A template in its current version."""
+        return m.Template.model_validate(await self._api.call("GET", f"/templates/{template_id}"))
+
+    async def create_template(self, name: str, *, subject: str, html: str, text: str) -> m.Template:
+        """Add a template."""
+        body = {"name": name, "subject": subject, "html": html, "text": text}
+        return m.Template.model_validate(await self._api.call("POST", "/templates", json=body))
+
+    async def change_template(self, template_id: UUID, *, subject: str, html: str, text: str) -> m.Template:
+        """Make the next version of a template."""
+        body = {"subject": subject, "html": html, "text": text}
+        return m.Template.model_validate(await self._api.call("PUT", f"/templates/{template_id}", json=body))
+
+    # Sequences
+
+    async def sequences(self) -> list[m.SequenceSummary]:
+        """All sequences."""
+        return [sequence async for sequence in self._all("/sequences", m.SequenceSummary)]
+
+    async def find_sequence(self, name_or_id: str) -> m.SequenceSummary:
+        """The sequence of that name or id; InputError that lists the names when there is none."""
+        found = await self.sequences()
+        for sequence in found:
+            if name_or_id in {sequence.name, str(sequence.id)}:
+                return sequence
+        names = ", ".join(repr(sequence.name) for sequence in found) or "none yet"
+        raise InputError(f"There is no sequence {name_or_id!r}. There are: {names}.")
+
+    async def sequence(self, sequence_id: UUID) -> m.Sequence:
+        """A sequence with the steps of its latest version."""
+        return m.Sequence.model_validate(await self._api.call("GET", f"/sequences/{sequence_id}"))
+
+    async def create_sequence(self, name: str, *, sender_id: UUID, steps: Sequence[Mapping[str, Any]]) -> m.Sequence:
+        """Draft a sequence."""
+        body = {"name": name, "sender_id": str(sender_id), "steps": list(steps)}
+        return m.Sequence.model_validate(await self._api.call("POST", "/sequences", json=body))
+
+    async def change_sequence(
+        self, sequence_id: UUID, *, sender_id: UUID, steps: Sequence[Mapping[str, Any]]
+    ) -> m.Sequence:
+        """Write the draft of a sequence anew."""
+        body = {"sender_id": str(sender_id), "steps": list(steps)}
+        return m.Sequence.model_validate(await self._api.call("PUT", f"/sequences/{sequence_id}", json=body))
+
+    async def activate_sequence(self, sequence_id: UUID) -> m.Sequence:
+        """Make the draft the version that new enrollments get."""
+        return m.Sequence.model_validate(await self._api.call("POST", f"/sequences/{sequence_id}/activate"))
+
+    async def pause_sequence(self, sequence_id: UUID) -> m.Stop:
+        """Send nothing more of a sequence; what was on the wire is listed."""
+        answer = await self._api.call("POST", f"/sequences/{sequence_id}/pause")
+        return m.Stop.model_validate(answer["stop"])
+
+    async def resume_sequence(self, sequence_id: UUID) -> m.SequenceSummary:
+        """Go on with a paused sequence."""
+        return m.SequenceSummary.model_validate(await self._api.call("POST", f"/sequences/{sequence_id}/resume"))
+
+    async def stats(self, sequence_id: UUID) -> m.SequenceStats:
+        """The counts of a sequence."""
+        return m.SequenceStats.model_validate(await self._api.call("GET", f"/sequences/{sequence_id}/stats"))
+
+    # Enrollments
+
+    async def enroll(self, sequence_id: UUID, contact_ids: Sequence[UUID]) -> m.Enrolled:
+        """Enroll up to 1,000 contacts."""
+        body = {"contact_ids": [str(contact_id) for contact_id in contact_ids]}
+        return m.Enrolled.model_validate(
+            await self._api.call("POST", f"/sequences/{sequence_id}/enrollments", json=body)
+        )
+
+    async def enroll_all(self, sequence_id: UUID) -> m.Enrolled:
+        """Enroll every contact of the tenant."""
+        return m.Enrolled.model_validate(
+            await self._api.call("POST", f"/sequences/{sequence_id}/enrollments", json={"all": True})
+        )
+
+    async def enrollments(
+        self, *, sequence_id: UUID | None = None, contact_id: UUID | None = None, state: str | None = None
+    ) -> list[m.Enrollment]:
+        """Enrollments that fit."""
+        wanted = {"sequence_id": sequence_id, "contact_id": contact_id, "state": state}
+        return [enrollment async for enrollment in self._all("/enrollments", m.Enrollment, **wanted)]
+
+    async def explain(self, enrollment_id: UUID) -> m.Explanation:
+        """What happens next to an enrollment, when, and why."""
+        return m.Explanation.model_validate(await self._api.call("GET", f"/enrollments/{enrollment_id}/explain"))
+
+    async def enrollment_timeline(self, enrollment_id: UUID) -> m.Timeline:
+        """What happened to an enrollment."""
+        return m.Timeline.model_validate(await self._api.call("GET", f"/enrollments/{enrollment_id}/timeline"))
+
+    # What came of it
+
+    async def messages(self, *, sequence_id: UUID | None = None, state: str | None = None) -> list[m.Message]:
+        """Ledger rows that fit."""
+        return [row async for row in self._all("/messages", m.Message, sequence_id=sequence_id, state=state)]
+
+    async def events(self, *, sequence_id: UUID | None = None, type: str | None = None) -> list[m.Event]:  # noqa: A002 - the API's word
+        """Tracking events that fit."""
+        return [event async for event in self._all("/events", m.Event, sequence_id=sequence_id, type=type)]
+
+    async def create_webhook_source(self, **fields: Any) -> m.WebhookSource:
+        """Add a webhook source; the fields are those of POST /webhook-sources."""
+        return m.WebhookSource.model_validate(await self._api.call("POST", "/webhook-sources", json=fields))
+
+    async def verify(self) -> m.Verification:
+        """Run the proofs on live data."""
+        return m.Verification.model_validate(await self._api.call("GET", "/verify"))
+
+    async def _all(self, path: str, model: type[M], **wanted: object) -> AsyncIterator[M]:
+        """Every item of a list, page by page."""
+        params = {name: str(value) for name, value in wanted.items() if value is not None} | {"limit": str(PAGE)}
+        while True:
+            page = await self._api.call("GET", path, params=params)
+            for item in page["items"]:
+                yield model.model_validate(item)
+            if page["next"] is None:
+                return
+            params["after"] = str(page["next"])
