@@ -1,0 +1,64 @@
+"""Rows looked at again: what somebody wants, or what came back, has changed; or their time has come."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from postroad_common.db import transaction
+from postroad_common.lifecycle import is_outage
+from postroad_engine.reasons import StopKind
+from postroad_scheduler.cases import read_cases, write_changes
+from postroad_scheduler.context import Context
+from postroad_scheduler.deliberation import Case, look_again, stopped_by
+from postroad_scheduler.metrics import UNANSWERED
+from postroad_scheduler.store import progress as store
+from postroad_scheduler.values import Change, Claimed, Key
+
+_log = structlog.get_logger()
+
+CHUNK: Final = 1000
+"""Rows in one transaction."""
+
+
+async def reconsider(context: Context, keys: Sequence[Key], stops: Mapping[Key, StopKind] | None = None) -> None:
+    """Decide anew over enrollments, some of which we know to be stopped. Safe to repeat."""
+    remaining = iter(dict.fromkeys(keys))
+    while chunk := list(islice(remaining, CHUNK)):
+        async with transaction(context.pool, {tenant_id for tenant_id, _ in chunk}) as conn:
+            cases = await read_cases(context, conn, await store.lock_running(conn, chunk))
+            told = [_told(case, (stops or {}).get(case.progress.key)) for case in cases]
+            changes = [look_again(case, overdue=False) for case in told]
+            await write_changes(conn, cases, [change for change in changes if change is not None])
+
+
+async def look(context: Context, claimed: Sequence[Claimed]) -> None:
+    """Decide over rows whose time has come and that may not simply run. One at fault is logged and holds no other up."""
+    try:
+        await _look(context, claimed)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(claimed) > 1:
+            for row in claimed:
+                await look(context, [row])
+            return
+        row = claimed[0]
+        _log.exception("cannot decide", tenant=row.tenant_id, enrollment=row.enrollment_id)
+
+
+async def _look(context: Context, claimed: Sequence[Claimed]) -> None:
+    async with transaction(context.pool, {row.tenant_id for row in claimed}) as conn:
+        cases = await read_cases(context, conn, await store.lock_due(conn, claimed))
+        changes = [change for case in cases if (change := look_again(case, overdue=True)) is not None]
+        await write_changes(conn, cases, changes)
+    UNANSWERED.inc(sum(map(_gives_up, changes)))
+
+
+def _told(case: Case, stop: StopKind | None) -> Case:
+    return case if stop is None else stopped_by(case, stop)
+
+
+def _gives_up(change: Change) -> bool:
+    return change.phase == "held" and change.emissions > 0

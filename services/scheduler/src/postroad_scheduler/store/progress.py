@@ -1,0 +1,79 @@
+"""Progress rows: read under lock, with what bears on them, and written as decided."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from postroad_common.db import AnyConnection, queries
+from postroad_engine.facts import ContactView, Facts, Intent
+from postroad_engine.reasons import SequenceState, StopKind
+from postroad_scheduler.values import Beginning, Change, Claimed, Key, Progress, Situation
+
+_SQL: Final = queries("postroad_scheduler", "progress")
+
+
+async def lock_running(conn: AnyConnection, keys: Sequence[Key]) -> list[Progress]:
+    """The rows that have not ended, locked until the transaction ends."""
+    rows = await conn.fetch(_SQL.lock_running, *_columns(keys, 2))
+    return [Progress(*row) for row in rows]
+
+
+async def lock_due(conn: AnyConnection, claimed: Sequence[Claimed]) -> list[Progress]:
+    """The claimed rows that nobody has changed since, locked until the transaction ends."""
+    fenced = [(row.tenant_id, row.enrollment_id, row.fence) for row in claimed]
+    rows = await conn.fetch(_SQL.lock_due, *_columns(fenced, 3))
+    return [Progress(*row) for row in rows]
+
+
+async def read_situations(conn: AnyConnection, keys: Sequence[Key]) -> dict[Key, Situation]:
+    """What bears on each enrollment now; without those that sequence-api does not know."""
+    rows = await conn.fetch(_SQL.read_facts, *_columns(keys, 2))
+    return {situation.key: situation for situation in map(_situation, rows)}
+
+
+async def take_up(conn: AnyConnection, beginnings: Sequence[Beginning], now: datetime) -> list[Key]:
+    """Begin; the enrollments that had not begun before."""
+    rows = await conn.fetch(_SQL.take_up, *_columns(beginnings, len(Beginning._fields)), now)
+    return [(row["tenant_id"], row["enrollment_id"]) for row in rows]
+
+
+async def apply(conn: AnyConnection, changes: Sequence[Change], now: datetime) -> list[Key]:
+    """Write; the enrollments whose row was still as it had been read."""
+    rows = await conn.fetch(_SQL.apply, *_columns(changes, len(Change._fields)), now)
+    return [(row["tenant_id"], row["enrollment_id"]) for row in rows]
+
+
+async def running_of_contacts(conn: AnyConnection, tenant_id: UUID, contacts: Sequence[UUID]) -> list[Key]:
+    """The enrollments of these contacts that have not ended."""
+    rows = await conn.fetch(_SQL.running_of_contacts, tenant_id, contacts)
+    return [(tenant_id, row["enrollment_id"]) for row in rows]
+
+
+def _columns(rows: Iterable[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * width
+
+
+def _situation(row: Record) -> Situation:
+    facts = Facts(
+        intent=Intent(row["intent"]),
+        sequence_state=SequenceState(row["sequence_state"]),
+        stops=frozenset(map(StopKind, row["stops"])),
+        sender_paused_by_person=row["sender_paused_by_person"],
+        sender_paused_until=row["sender_paused_until"],
+        tenant_timezone=row["tenant_timezone"],
+    )
+    return Situation(
+        tenant_id=row["tenant_id"],
+        enrollment_id=row["enrollment_id"],
+        sequence_id=row["sequence_id"],
+        version=row["version"],
+        contact_id=row["contact_id"],
+        traceparent=row["traceparent"],
+        created_at=row["created_at"],
+        contact=ContactView(row["timezone"]),
+        facts=facts,
+        now=row["now"],
+    )

@@ -1,0 +1,54 @@
+"""What was missed: enrollments nobody took up, intents nobody applied, holds whose cause is gone."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from postroad_common.db import AnyConnection, queries
+
+_SQL: Final = queries("postroad_scheduler", "reconcile")
+
+
+async def tenants_enrolled(conn: AnyConnection, after: UUID, up_to: int) -> list[UUID]:
+    """Tenants that ever enrolled anybody, in order, after one."""
+    return [row["tenant_id"] for row in await conn.fetch(_SQL.tenants_enrolled, after, up_to)]
+
+
+async def untaken(conn: AnyConnection, since: Mapping[UUID, Any], until: datetime, limit: int) -> list[Record]:
+    """(tenant_id, enrollment_id, at) of enrollments without progress, by time of creation."""
+    return await conn.fetch(_SQL.untaken, list(since), list(since.values()), until, limit)
+
+
+async def unapplied(conn: AnyConnection, since: Mapping[UUID, Any], until: datetime, limit: int) -> list[Record]:
+    """(tenant_id, enrollment_id, at) of pauses and stops that progress does not show, by time of the intent."""
+    return await conn.fetch(_SQL.unapplied, list(since), list(since.values()), until, limit)
+
+
+async def released(conn: AnyConnection, after: Mapping[UUID, Any], limit: int) -> list[Record]:
+    """(tenant_id, enrollment_id, at) of held rows that nothing holds any more, by enrollment."""
+    return await conn.fetch(_SQL.released, list(after), list(after.values()), limit)
+
+
+async def sequence_state(conn: AnyConnection, tenant_id: UUID, sequence_id: UUID) -> str | None:
+    """The state that somebody wants of a sequence; None when it is gone."""
+    state: str | None = await conn.fetchval(_SQL.sequence_state, tenant_id, sequence_id)
+    return state
+
+
+async def held_of_sequence(
+    conn: AnyConnection, tenant_id: UUID, sequence_id: UUID, *, after: UUID, limit: int
+) -> list[UUID]:
+    """Held enrollments of a sequence, in order, after one."""
+    rows = await conn.fetch(_SQL.held_of_sequence, tenant_id, sequence_id, after, limit)
+    return [row["enrollment_id"] for row in rows]
+
+
+async def running_of_sequence(
+    conn: AnyConnection, tenant_id: UUID, sequence_id: UUID, *, after: UUID, limit: int
+) -> list[UUID]:
+    """Enrollments of a sequence that have not ended, in order, after one."""
+    rows = await conn.fetch(_SQL.running_of_sequence, tenant_id, sequence_id, after, limit)
+    return [row["enrollment_id"] for row in rows]

@@ -1,0 +1,76 @@
+-- name: tenants_enrolled
+-- Whose rows to compare, after the tenant last compared. $1 tenant, $2 how many at most.
+SELECT tenant_id FROM schedule.tenants_enrolled($1, $2) AS tenant_id;
+
+-- name: untaken
+-- Enrollments that were never taken up: their message was lost. $1 tenants, $2 created since, by tenant, $3 created
+-- before, $4 how many a tenant at most.
+SELECT t.tenant_id, missed.enrollment_id, missed.created_at AS at
+FROM unnest($1::uuid[], $2::timestamptz[]) AS t (tenant_id, since)
+CROSS JOIN LATERAL (
+    SELECT e.enrollment_id, e.created_at
+    FROM views.enrollments e
+    WHERE e.tenant_id = t.tenant_id AND e.created_at >= t.since AND e.created_at < $3
+      AND NOT EXISTS (SELECT FROM schedule.progress p
+                      WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id)
+    ORDER BY e.created_at
+    LIMIT $4
+) AS missed;
+
+-- name: unapplied
+-- Pauses and stops that progress does not show. $1 tenants, $2 wanted since, by tenant, $3 wanted before, $4 how many a
+-- tenant at most.
+SELECT t.tenant_id, missed.enrollment_id, missed.intent_at AS at
+FROM unnest($1::uuid[], $2::timestamptz[]) AS t (tenant_id, since)
+CROSS JOIN LATERAL (
+    SELECT e.enrollment_id, e.intent_at
+    FROM views.enrollments e
+    JOIN schedule.progress p USING (tenant_id, enrollment_id)
+    WHERE e.tenant_id = t.tenant_id AND e.intent <> 'run' AND e.intent_at >= t.since AND e.intent_at < $3
+      AND p.phase <> 'ended' AND (e.intent = 'stop' OR p.state = 'active')
+    ORDER BY e.intent_at
+    LIMIT $4
+) AS missed;
+
+-- name: released
+-- Held rows whose cause is gone: somebody resumed them, or the sequence was archived. $1 tenants, $2 enrollments to go on
+-- after, by tenant, $3 how many a tenant at most.
+SELECT t.tenant_id, missed.enrollment_id AS at, missed.enrollment_id
+FROM unnest($1::uuid[], $2::uuid[]) AS t (tenant_id, after)
+CROSS JOIN postroad.now() AS clock (at)
+CROSS JOIN LATERAL (
+    SELECT p.enrollment_id
+    FROM schedule.progress p
+    JOIN views.sequences s USING (tenant_id, sequence_id)
+    JOIN views.enrollments e USING (tenant_id, enrollment_id)
+    JOIN views.senders m USING (tenant_id, sender_id)
+    LEFT JOIN views.sender_state d USING (tenant_id, sender_id)
+    WHERE p.tenant_id = t.tenant_id AND p.phase = 'held' AND p.enrollment_id > t.after
+      AND p.emissions = 0 AND p.needs_attention_at IS NULL
+      AND p.reason -> 0 ->> 'kind' IN ('enrollment_paused', 'sequence_inactive', 'sender_paused')
+      AND (s.state = 'archived'
+           OR s.state = 'active' AND e.intent = 'run' AND m.paused_at IS NULL
+              AND (d.retry_at IS NULL OR d.retry_at <= clock.at))
+    ORDER BY p.enrollment_id
+    LIMIT $3
+) AS missed;
+
+-- name: sequence_state
+-- The state that somebody wants of a sequence. $1 tenant, $2 sequence.
+SELECT state FROM views.sequences WHERE tenant_id = $1 AND sequence_id = $2;
+
+-- name: held_of_sequence
+-- Held enrollments of a sequence, after one. $1 tenant, $2 sequence, $3 enrollment, $4 how many at most.
+SELECT enrollment_id FROM schedule.progress
+WHERE tenant_id = $1 AND sequence_id = $2 AND phase = 'held' AND enrollment_id > $3
+ORDER BY enrollment_id
+LIMIT $4;
+
+-- name: running_of_sequence
+-- Enrollments of a sequence that have not ended, after one. $1 tenant, $2 sequence, $3 enrollment, $4 how many at most.
+SELECT e.enrollment_id
+FROM views.enrollments e
+JOIN schedule.progress p USING (tenant_id, enrollment_id)
+WHERE e.tenant_id = $1 AND e.sequence_id = $2 AND e.enrollment_id > $3 AND p.phase <> 'ended'
+ORDER BY e.enrollment_id
+LIMIT $4;
