@@ -1,1 +1,1 @@
-"""The HTTP API of Postroad: contacts, templates, sequences, enrollments and their intents."""
+"""The HTTP API of Postroad: what is wanted, and what became of it."""

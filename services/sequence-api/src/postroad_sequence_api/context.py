@@ -1,0 +1,85 @@
+"""What a request has in hand: the process's connections, the caller's tenant, and the transaction."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Pool, Record
+
+from postroad_common.amqp.broker import Broker
+from postroad_common.contracts import Message
+from postroad_common.db import AnyConnection, transaction
+from postroad_common.faults import reach
+from postroad_common.outbox import enqueue
+from postroad_common.sealing import KeyRing
+from postroad_common.telemetry import current_traceparent
+from postroad_sequence_api.settings import SequenceApiSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the process has one of."""
+
+    settings: SequenceApiSettings
+    pool: Pool
+    broker: Broker
+    keyring: KeyRing
+    wake_relay: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Work:
+    """A transaction of one tenant, and the messages that leave when it commits."""
+
+    conn: AnyConnection
+    tenant_id: UUID
+    said: bool = field(default=False, init=False)
+
+    async def one(self, statement: str, *arguments: object) -> Record:
+        """The row of a statement that always has one. The tenant is the first argument of every statement."""
+        row = await self.find(statement, *arguments)
+        assert row is not None  # noqa: S101 - what `one` promises
+        return row
+
+    async def find(self, statement: str, *arguments: object) -> Record | None:
+        """The first row, or None."""
+        return await self.conn.fetchrow(statement, self.tenant_id, *arguments)
+
+    async def all(self, statement: str, *arguments: object) -> list[Record]:
+        """All rows."""
+        return await self.conn.fetch(statement, self.tenant_id, *arguments)
+
+    async def value(self, statement: str, *arguments: object) -> Any:
+        """The first column of the first row, None without one."""
+        return await self.conn.fetchval(statement, self.tenant_id, *arguments)
+
+    async def do(self, statement: str, *arguments: object) -> None:
+        """Run a statement for what it changes."""
+        await self.conn.execute(statement, self.tenant_id, *arguments)
+
+    async def say(self, *messages: Message) -> None:
+        """Send these once the transaction has committed, through the outbox."""
+        if messages:
+            await enqueue(self.conn, "sequence", messages, traceparent=current_traceparent())
+            self.said = True
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the work of one caller's tenant is done."""
+
+    context: Context
+    tenant_id: UUID
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
+        """A transaction that commits at the end of the block; the relay is woken if it said something."""
+        async with transaction(self.context.pool, self.tenant_id) as conn:
+            work = Work(conn, self.tenant_id)
+            yield work
+        if work.said:
+            if __debug__:
+                reach("api.committed")
+            self.context.wake_relay()

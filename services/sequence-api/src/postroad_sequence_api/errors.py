@@ -1,0 +1,119 @@
+"""What the API refuses, each with the answer that the client gets."""
+
+from typing import Any, Final
+
+from asyncpg import ForeignKeyViolationError, IntegrityConstraintViolationError, UniqueViolationError
+
+from postroad_common.problems import Problem
+from postroad_engine.errors import TemplateError
+
+
+class NotFoundError(Problem):
+    """No such thing in this tenant: never existed, is gone, or is another tenant's; the answer does not tell which."""
+
+    def __init__(self, what: str, *, field: str | None = None) -> None:
+        super().__init__(404, "not_found", "Not found", f"There is no such {what}.", field=field)
+
+
+class BadRequestError(Problem):
+    """What was sent cannot be read."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(400, code, "The request cannot be read", detail)
+
+
+class UnsupportedMediaError(Problem):
+    """The body is of a type that this endpoint does not take."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(415, "unsupported_media_type", "Unsupported media type", f"Send the body as {wanted}.")
+
+
+class TooLargeError(Problem):
+    """The body is larger than this endpoint takes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, "too_large", "The body is too large", f"At most {limit:,} bytes are taken.", limit=limit)
+
+
+class InvalidFieldError(Problem):
+    """A field whose value only the data can refuse."""
+
+    def __init__(self, field: str, message: str, **extra: Any) -> None:
+        named = [{"field": field, "message": message}]
+        super().__init__(
+            422, "invalid", "The request is not valid", f"{field}: {message}", field=field, errors=named, **extra
+        )
+
+
+class TemplateRefusedError(Problem):
+    """A template that cannot be accepted or rendered; part, line and message say where and why."""
+
+    def __init__(self, error: TemplateError, *, field: str | None = None, **extra: Any) -> None:
+        super().__init__(
+            422,
+            "template_refused",
+            "The template is refused",
+            str(error),
+            field=field or error.part,
+            part=error.part,
+            line=error.line,
+            message=error.message,
+            **extra,
+        )
+
+
+class ConflictError(Problem):
+    """The request is valid, but not as things stand."""
+
+    def __init__(self, code: str, detail: str, *, field: str | None = None, **extra: Any) -> None:
+        super().__init__(409, code, "Not as things stand", detail, field=field, **extra)
+
+
+class IllegalTransitionError(ConflictError):
+    """The thing is in a state from which this does not lead on."""
+
+    def __init__(self, what: str, state: str, action: str) -> None:
+        super().__init__("illegal_transition", f"The {what} is {state}: {action} is not possible.", state=state)
+
+
+class UnauthorizedError(Problem):
+    """No key, or not one that is valid; the answer does not tell which part of it is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            "unauthorized",
+            "Unauthorized",
+            "Send a valid API key: Authorization: Bearer pr_...",
+            headers={"WWW-Authenticate": 'Bearer realm="postroad"'},
+        )
+
+
+class ForbiddenError(Problem):
+    """The key is valid, but its role may not do this."""
+
+    def __init__(self, role: str, needed: str) -> None:
+        super().__init__(
+            403, "forbidden", "Forbidden", f"The key's role is {role}; this needs {needed}.", role=role, needed=needed
+        )
+
+
+_TAKEN: Final = {
+    "contacts_email": ("email", "Another contact has this address."),
+    "contacts_external_id": ("external_id", "Another contact has this external id."),
+    "templates_name": ("name", "Another template has this name."),
+    "senders_name": ("name", "Another sender has this name."),
+    "sequences_name": ("name", "Another sequence has this name."),
+}
+
+
+def from_constraint(error: IntegrityConstraintViolationError) -> Problem:
+    """The answer to a row that the database did not take."""
+    constraint = str(getattr(error, "constraint_name", None) or "")
+    if isinstance(error, UniqueViolationError) and constraint in _TAKEN:
+        field, detail = _TAKEN[constraint]
+        return ConflictError("taken", detail, field=field)
+    if isinstance(error, ForeignKeyViolationError):
+        return ConflictError("in_use", "Something that this refers to, or that refers to this, changed meanwhile.")
+    raise error

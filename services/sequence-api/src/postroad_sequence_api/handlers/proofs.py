@@ -1,0 +1,15 @@
+"""/v1/verify."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from postroad_sequence_api.http import answer, context_of, desk_of
+from postroad_sequence_api.services import proofs
+
+
+async def verify(request: web.Request) -> web.Response:
+    """Prove the promises on the tenant's data, or name what breaks them."""
+    grace = timedelta(seconds=context_of(request).settings.verify_grace_seconds)
+    async with desk_of(request).work() as work:
+        return answer(await proofs.verify(work, grace))

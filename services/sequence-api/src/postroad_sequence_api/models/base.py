@@ -1,0 +1,67 @@
+"""The bases of all models: what is asked is strict and closed, what is answered is frozen."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Row(Protocol):
+    """A row by column name: a record of the database, or a mapping."""
+
+    def keys(self) -> Iterable[str]:
+        """The columns."""
+        ...
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+        ...
+
+
+class Body(BaseModel):
+    """A request body: no field that is not described, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Query(BaseModel):
+    """A query string: closed like a body, but everything arrives as text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class View(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def of(cls, record: Row, /, **more: object) -> Self:
+        """From a database row whose columns bear the names of the fields."""
+        return cls.model_validate({**dict(record), **more})
+
+
+Item = TypeVar("Item", bound=View)
+
+
+class Page(View, Generic[Item]):
+    """Part of a list. next is what to ask for as `after`; null: that was all."""
+
+    items: tuple[Item, ...]
+    next: str | None
+
+
+class Pick(Query):
+    """Which part of a list: the items after a cursor, at most so many."""
+
+    after: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+def page_of(items: Iterable[Item], limit: int, cursor: str = "id") -> Page[Item]:
+    """A page from limit + 1 items: the one too many says that there is more."""
+    found: Sequence[Item] = tuple(items)
+    shown = tuple(found[:limit])
+    more = len(found) > limit
+    return Page(items=shown, next=str(getattr(shown[-1], cursor)) if more else None)

@@ -1,0 +1,88 @@
+"""Contacts: the people that sequences write to."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.fields import Address, Line, Name, Text, Zone, without_nul
+
+Kind = Literal["lead", "party"]
+AttributeName = Annotated[Name, Field(max_length=100), AfterValidator(without_nul)]
+AttributeValue = (
+    Text | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | None
+)
+Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)]
+"""What templates may name beyond the fixed fields: at most 100 names with plain values."""
+
+
+class ContactNew(Body):
+    """A contact to add."""
+
+    email: Address
+    external_id: Name | None = None
+    first_name: Line = ""
+    last_name: Line = ""
+    company: Line = ""
+    kind: Kind = "lead"
+    timezone: Zone | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class ContactChange(Body):
+    """What to change of a contact; what is not named stays. attributes are replaced as a whole."""
+
+    email: Address = ""
+    external_id: Name | None = None
+    first_name: Line = ""
+    last_name: Line = ""
+    company: Line = ""
+    kind: Kind = "lead"
+    timezone: Zone | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class ContactPick(Pick):
+    """Which contacts to list."""
+
+    email: Address | None = None
+
+
+class Contact(View):
+    """A contact."""
+
+    id: UUID
+    email: str
+    external_id: str | None
+    first_name: str
+    last_name: str
+    company: str
+    kind: Kind
+    timezone: str | None
+    attributes: dict[str, str | bool | int | float | None]
+    created_at: datetime
+    updated_at: datetime
+
+
+class RowNote(View):
+    """What is to be said of a row of an imported file. line counts from 1, the header included."""
+
+    line: int
+    field: str | None
+    reason: str
+    value: str
+
+
+class ImportReport(View):
+    """What became of an imported file. The lists hold the first 10,000 notes each; the counts are of all."""
+
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected_count: int
+    rejected: tuple[RowNote, ...]
+    warning_count: int
+    warnings: tuple[RowNote, ...]

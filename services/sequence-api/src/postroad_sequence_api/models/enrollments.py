@@ -1,0 +1,91 @@
+"""Enrollments: a contact on its way through a version of a sequence."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.intents import Stop
+
+State = Literal["active", "paused", "completed", "replied", "bounced", "unenrolled", "failed"]
+Intent = Literal["run", "pause", "stop"]
+Result = Literal["enrolled", "already_active", "suppressed", "unknown"]
+
+
+class EnrollNew(Body):
+    """Whom to enroll: up to 1,000 contacts by id, or all of the tenant."""
+
+    contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)] | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.contact_ids is not None) == self.all:
+            raise ValueError('give either contact_ids or "all": true')
+        return self
+
+
+class EnrollResult(View):
+    """What became of one contact; enrollment_id is the new one, or the one that is already active."""
+
+    contact_id: UUID
+    result: Result
+    enrollment_id: UUID | None
+
+
+class EnrollCounts(View):
+    """How many contacts got each result."""
+
+    enrolled: int = 0
+    already_active: int = 0
+    suppressed: int = 0
+    unknown: int = 0
+
+
+class Enrolled(View):
+    """What became of each contact named, and the counts. For all contacts the counts are the answer."""
+
+    sequence_id: UUID
+    version: int
+    counts: EnrollCounts
+    results: tuple[EnrollResult, ...]
+
+
+class EnrollmentPick(Pick):
+    """Which enrollments to list."""
+
+    sequence_id: UUID | None = None
+    contact_id: UUID | None = None
+    state: State | None = None
+
+
+class Enrollment(View):
+    """An enrollment: what is wanted of it (intent) and where it is.
+
+    phase is null until the scheduler has taken it up; ended_at is the time of the final state.
+    """
+
+    id: UUID
+    sequence_id: UUID
+    version: int
+    contact_id: UUID
+    intent: Intent
+    intent_at: datetime
+    state: State
+    phase: Literal["waiting", "claimed", "in_flight", "held", "ended"] | None
+    step_number: int | None
+    step_key: str | None
+    attempt: int | None
+    next_due_at: datetime | None
+    needs_attention_at: datetime | None
+    paused_at: datetime | None
+    ended_at: datetime | None
+    created_at: datetime
+
+
+class EnrollmentStopped(Enrollment):
+    """An enrollment after its pause or stop."""
+
+    stop: Stop

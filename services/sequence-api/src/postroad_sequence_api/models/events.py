@@ -1,0 +1,69 @@
+"""Tracking events: what came back."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal, NamedTuple
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import override
+
+from postroad_sequence_api.models.base import Query, View
+
+EventType = Literal[
+    "queued", "sent", "rejected", "failed", "bounced", "deferred", "delivered", "autoresponded",
+    "opened", "clicked", "complained", "unsubscribed", "subscribed", "replied", "unknown",
+]  # fmt: skip
+_CURSOR: Final = re.compile(r"([0-9T:.-]{19,26}Z)_([0-9a-f-]{36})")
+
+
+class EventCursor(NamedTuple):
+    """The place of an event in the list: when we received it."""
+
+    received_at: datetime
+    event_id: UUID
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.received_at.isoformat().replace('+00:00', 'Z')}_{self.event_id}"
+
+
+def _read_cursor(value: object) -> object:
+    match = _CURSOR.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be the `next` of an earlier answer")
+    return EventCursor(datetime.fromisoformat(match[1]), UUID(match[2]))
+
+
+class EventPick(Query):
+    """Which events to list."""
+
+    after: Annotated[EventCursor, BeforeValidator(_read_cursor)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    type: EventType | None = None
+    sequence_id: UUID | None = None
+    contact_id: UUID | None = None
+    enrollment_id: UUID | None = None
+
+
+class Event(View):
+    """A tracking event. The ids are null as long as its message is not known."""
+
+    id: UUID
+    type: EventType
+    received_at: datetime
+    occurred_at: datetime
+    source: str
+    message_id: UUID | None
+    enrollment_id: UUID | None
+    contact_id: UUID | None
+    sequence_id: UUID | None
+    step_key: str | None
+    bounce_type: Literal["hard", "soft", "undetermined"] | None
+    detail: str | None
+    url: str | None
+
+    @property
+    def cursor(self) -> EventCursor:
+        """Its place in the list."""
+        return EventCursor(self.received_at, self.id)

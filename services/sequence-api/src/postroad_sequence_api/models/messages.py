@@ -1,0 +1,99 @@
+"""Messages: the ledger of what was handed to a mail server, or was not."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal, NamedTuple
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+from typing_extensions import override
+
+from postroad_sequence_api.models.base import Query, View
+
+MessageState = Literal["transmitting", "held", "deferred", "accepted", "refused", "unknown", "cancelled"]
+_CURSOR: Final = re.compile(r"([0-9a-f-]{36})\.([a-z0-9][a-z0-9_-]{0,39})")
+
+
+class MessageCursor(NamedTuple):
+    """The place of a message in the list: the ledger's own order."""
+
+    enrollment_id: UUID
+    step_key: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.enrollment_id}.{self.step_key}"
+
+
+def _read_cursor(value: object) -> object:
+    match = _CURSOR.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be the `next` of an earlier answer")
+    return MessageCursor(UUID(match[1]), match[2])
+
+
+class MessagePick(Query):
+    """Which messages to list."""
+
+    after: Annotated[MessageCursor, BeforeValidator(_read_cursor)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    sequence_id: UUID | None = None
+    contact_id: UUID | None = None
+    enrollment_id: UUID | None = None
+    state: MessageState | None = None
+
+
+class Message(View):
+    """The ledger row of one step of one enrollment."""
+
+    id: UUID
+    enrollment_id: UUID
+    sequence_id: UUID
+    version: int
+    step_number: int
+    step_key: str
+    contact_id: UUID
+    sender_id: UUID
+    template_id: UUID | None
+    template_version: int | None
+    state: MessageState
+    attempt: int
+    recipient: str
+    subject: str | None
+    rfc_message_id: str
+    provider_message_id: str | None
+    due_at: datetime
+    transmitting_at: datetime | None
+    gated_at: datetime | None
+    settled_at: datetime | None
+    reasons: tuple[str, ...]
+    bounce_type: Literal["hard", "soft", "undetermined"] | None
+    reply_code: int | None
+    reply_status: str | None
+    reply_text: str | None
+    created_at: datetime
+
+    @property
+    def cursor(self) -> MessageCursor:
+        """Its place in the list."""
+        return MessageCursor(self.enrollment_id, self.step_key)
+
+
+class Attempt(View):
+    """One hand-over that was begun or settled."""
+
+    attempt: int
+    outcome: Literal["held", "deferred", "accepted", "refused", "unknown", "cancelled"]
+    transmitting_at: datetime | None
+    gated_at: datetime | None
+    settled_at: datetime
+    reasons: tuple[str, ...]
+    reply_code: int | None
+    reply_status: str | None
+    reply_text: str | None
+
+
+class MessageDetail(Message):
+    """A message with all its attempts, oldest first."""
+
+    attempts: tuple[Attempt, ...]

@@ -1,0 +1,134 @@
+"""Sequences, their versions and steps."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.fields import Name, Span, StepKey, WallTime
+from postroad_sequence_api.models.intents import Stop
+
+SequenceState = Literal["draft", "active", "paused", "archived"]
+Thread = Literal["new", "reply"]
+
+
+class StepSpec(Body):
+    """A step: after the delay, at the preferred time if there is one, this template.
+
+    key is the step's name across versions: what was sent under a key is not sent again. Without one: step-<number>.
+    """
+
+    key: StepKey | None = None
+    kind: Literal["email"] = "email"
+    template_id: UUID
+    delay: Span
+    preferred_time: WallTime | None = None
+    thread: Thread = "new"
+
+
+class SequenceNew(Body):
+    """A sequence to draft."""
+
+    name: Name
+    sender_id: UUID
+    steps: Annotated[tuple[StepSpec, ...], Field(max_length=100)]
+
+
+class SequenceChange(Body):
+    """The whole draft of a sequence anew: edited while there is one, else made as the next version."""
+
+    name: Name | None = None
+    sender_id: UUID
+    steps: Annotated[tuple[StepSpec, ...], Field(max_length=100)]
+
+
+class SequencePick(Pick):
+    """Which sequences to list."""
+
+    state: SequenceState | None = None
+
+
+class ArchiveNew(Body):
+    """How to archive: stop_running ends the enrollments that still run; without it they forbid it."""
+
+    stop_running: bool = False
+
+
+class Step(View):
+    """A step of a version. template_version is pinned when the version is activated."""
+
+    number: int
+    key: str
+    kind: Literal["email"]
+    template_id: UUID
+    template_version: int | None
+    delay: Span
+    preferred_time: WallTime | None
+    thread: Thread
+
+
+class SequenceSummary(View):
+    """A sequence in a list."""
+
+    id: UUID
+    name: str
+    state: SequenceState
+    active_version: int | None
+    draft_version: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Sequence(SequenceSummary):
+    """A sequence with the steps of its latest version: the draft if there is one."""
+
+    version: int
+    sender_id: UUID
+    steps: tuple[Step, ...]
+
+
+class SequencePaused(Sequence):
+    """A sequence after its pause."""
+
+    stop: Stop
+
+
+class SequenceArchived(SequencePaused):
+    """A sequence after it was archived, with the number of enrollments that this ends."""
+
+    stopped_enrollments: int
+
+
+class VersionSummary(View):
+    """A version in a list."""
+
+    version: int
+    sender_id: UUID
+    created_at: datetime
+    activated_at: datetime | None
+    step_count: int
+
+
+class VersionList(View):
+    """The versions of a sequence, newest first."""
+
+    items: tuple[VersionSummary, ...]
+    next: None = None
+
+
+class Version(View):
+    """A version of a sequence. With activated_at it never changes."""
+
+    sequence_id: UUID
+    version: int
+    sender_id: UUID
+    created_at: datetime
+    activated_at: datetime | None
+    steps: tuple[Step, ...]
+
+
+def step_key(spec: StepSpec, number: int) -> str:
+    """The key that a step was given, or the one that its number gives it."""
+    return spec.key or f"step-{number}"

@@ -1,0 +1,24 @@
+"""Tracking events, as they may be read."""
+
+from typing import Final
+
+from postroad_common.db import queries
+from postroad_sequence_api.context import Work
+from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.events import Event, EventPick
+
+_SQL: Final = queries("postroad_sequence_api", "events")
+
+
+async def listed(work: Work, pick: EventPick) -> Page[Event]:
+    """Events in the order of arrival."""
+    rows = await work.all(
+        _SQL.events,
+        *(pick.after or (None, None)),
+        pick.type,
+        pick.sequence_id,
+        pick.contact_id,
+        pick.enrollment_id,
+        pick.limit + 1,
+    )
+    return page_of((Event.of(row) for row in rows), pick.limit, cursor="cursor")

@@ -1,0 +1,47 @@
+"""The ledger, as it may be read."""
+
+from typing import Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from postroad_common.db import queries
+from postroad_sequence_api.context import Work
+from postroad_sequence_api.errors import NotFoundError
+from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.messages import Attempt, Message, MessageDetail, MessagePick
+from postroad_sequence_api.services.reasons import sentences
+
+_SQL: Final = queries("postroad_sequence_api", "messages")
+
+
+async def listed(work: Work, pick: MessagePick) -> Page[Message]:
+    """Messages in the ledger's own order: by enrollment, oldest first."""
+    rows = await work.all(
+        _SQL.messages,
+        None,
+        *(pick.after or (None, None)),
+        pick.sequence_id,
+        pick.contact_id,
+        pick.enrollment_id,
+        pick.state,
+        pick.limit + 1,
+    )
+    return page_of((_view(row) for row in rows), pick.limit, cursor="cursor")
+
+
+async def get(work: Work, message_id: UUID) -> MessageDetail:
+    """A message with all its attempts."""
+    row = await work.find(_SQL.messages, message_id, None, None, None, None, None, None, 1)
+    if row is None:
+        raise NotFoundError("message")
+    attempts = await work.all(_SQL.attempts, row["enrollment_id"], row["step_key"])
+    return MessageDetail.of(
+        row,
+        reasons=sentences(row["reason"]),
+        attempts=tuple(Attempt.of(attempt, reasons=sentences(attempt["reason"])) for attempt in attempts),
+    )
+
+
+def _view(row: Record) -> Message:
+    return Message.of(row, reasons=sentences(row["reason"]))

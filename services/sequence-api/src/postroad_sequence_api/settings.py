@@ -1,0 +1,34 @@
+"""What can be set of sequence-api."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from postroad_common.settings import CommonSettings
+
+
+class SequenceApiSettings(CommonSettings):
+    """POSTROAD_SEQUENCE_API_*."""
+
+    model_config = SettingsConfigDict(env_prefix="POSTROAD_SEQUENCE_API_")
+
+    operator_token: Annotated[SecretStr, Field(min_length=16)] = Field(
+        description="Bearer token of the operator, who makes tenants and looks after parked messages: random, "
+        "16 characters or more."
+    )
+    stop_wait_seconds: Annotated[float, Field(ge=0, le=25)] = Field(
+        default=5.0,
+        description="How long the answer to a pause or stop waits for messages on the wire; what is left is listed.",
+    )
+    stop_poll_seconds: Annotated[float, Field(gt=0, le=5)] = Field(
+        default=0.05, description="How often a pause or stop looks whether the wire has drained."
+    )
+    unknown_on_wire_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=900.0,
+        description="For how long an unknown message counts as on the wire: a suspended sender may still hold its "
+        "connection until the mail server ends it (RFC 5321 4.5.3.2: 5 to 10 minutes).",
+    )
+    verify_grace_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=300.0, description="How far past its time a row may be before `verify` calls it stuck."
+    )

@@ -1,0 +1,86 @@
+"""The API as a process over real servers, one a module; each test has tenants of its own."""
+
+import asyncio
+import base64
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from postroad_stack.databases import Database, clone, drop
+from postroad_stack.listening import listening_port
+from postroad_stack.process import Process
+from postroad_stack.servers import Stack
+from postroad_stack.vhosts import VhostSupply
+
+from .house import OPERATOR_TOKEN, Api, Tenant, new_tenant
+
+KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
+SETTINGS = {
+    "POSTROAD_SECRET_KEYS": KEYS,
+    "POSTROAD_TRACKING_URL": "https://track.ours.example",
+    "POSTROAD_SEQUENCE_API_OPERATOR_TOKEN": OPERATOR_TOKEN,
+    "POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS": "0.5",
+    "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
+}
+
+
+@pytest.fixture(scope="module")
+def api_database(stack: Stack, template_database: Database) -> Iterator[Database]:
+    own = asyncio.run(clone(stack.postgres.dsn, template_database))
+    yield own
+    asyncio.run(drop(stack.postgres.dsn, own))
+
+
+@pytest.fixture(scope="module")
+def api_vhost(vhost_supply: VhostSupply) -> str:
+    return asyncio.run(vhost_supply.take())
+
+
+@pytest.fixture(scope="module")
+def api_process(
+    api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, str]]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
+    env = inherited | SETTINGS
+    env["POSTROAD_DATABASE_URL"] = api_database.dsn("postroad_sequence_api")
+    env["POSTROAD_AMQP_URL"] = api_vhost
+    log = tmp_path_factory.mktemp("api") / "log"
+    process = Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
+    try:
+        yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
+    finally:
+        asyncio.run(process.kill())
+
+
+@pytest_asyncio.fixture
+async def api(api_process: tuple[Process, str], api_vhost: str) -> AsyncIterator[Api]:
+    process, url = api_process
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        yield Api(process, http, api_vhost)
+
+
+@pytest_asyncio.fixture
+async def admin(api_database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(api_database.admin_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def create_tenant(api: Api, admin: asyncpg.Connection) -> Callable[..., Coroutine[Any, Any, Tenant]]:
+    async def create(name: str = "Acme") -> Tenant:
+        return await new_tenant(api, admin, name)
+
+    return create
+
+
+@pytest_asyncio.fixture
+async def tenant(api: Api, admin: asyncpg.Connection) -> Tenant:
+    return await new_tenant(api, admin)
