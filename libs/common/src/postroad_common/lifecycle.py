@@ -47,6 +47,8 @@ class Service(Generic[S]):
         self.app = make_app(self.readiness, max_body_bytes=max_body_bytes, trusts_callers_trace=trusts_callers_trace)
         self.stopping = asyncio.Event()
         self.crashed = False
+        self.decompress_bodies = True
+        """Whether request bodies arrive decompressed; build may choose to get them as they came."""
         self._tasks: list[asyncio.Task[None]] = []
         self._repeating: list[asyncio.Task[None]] = []
         self._consumers: list[Consumer] = []
@@ -184,7 +186,11 @@ class _Life(Generic[S]):
     async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._service.settings
         runner = web.AppRunner(
-            self._service.app, access_log=None, handle_signals=False, shutdown_timeout=settings.drain_seconds
+            self._service.app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=settings.drain_seconds,
+            auto_decompress=self._service.decompress_bodies,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
