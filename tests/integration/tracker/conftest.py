@@ -88,7 +88,9 @@ async def town(module_database: Database, tracker: Tracker) -> AsyncIterator[Tow
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the trackers wrote under a test that failed."""
     report = yield
     if report.failed:

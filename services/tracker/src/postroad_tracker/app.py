@@ -37,6 +37,7 @@ _WRITERS: Final = 2
 async def build(service: Service[TrackerSettings]) -> AsyncIterator[None]:
     """Give a service the tracker's routes, consumer and loops."""
     settings, pool = service.settings, service.pool
+    service.decompress_bodies = False  # signatures are over what came, and bombs are ours to bound
     await declare_topology(service.broker)
     clock, desk = DatabaseClock(), StopDesk(pool)
     relay = service.relay("tracking")

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
@@ -18,21 +18,39 @@ _MAX_USER_AGENT: Final = 500
 
 
 async def bounded_body(request: web.Request, limit: int) -> bytes:
-    """The body, decompressed, at most limit bytes of it; raises Problem 400, 408 or 413."""
+    """The body, decompressed, at most limit bytes of it; raises Problem 400, 408, 413 or 415."""
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
+    unpack = _unpacker(request.headers.get("Content-Encoding", "identity"))
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.content.iter_any():
-                body += chunk
+                body += unpack(chunk, limit + 1 - len(body))
                 if len(body) > limit:
                     raise _too_large(limit)
     except TimeoutError as error:
         raise Problem(408, "too_slow", "The body did not arrive in time") from error
-    except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError, zlib.error, EOFError) as error:
-        raise Problem(400, "unreadable_body", "The body cannot be read", "Its encoding is damaged.") from error
+    except (ClientPayloadError, HttpProcessingError, zlib.error) as error:
+        raise Problem(400, "unreadable_body", "The body cannot be read", "It is cut or damaged.") from error
     return bytes(body)
+
+
+def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
+    """What turns a chunk into at most so many bytes of the body; raises Problem 415."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return _as_it_is
+        case "gzip" | "x-gzip":
+            return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress
+        case "deflate":
+            return zlib.decompressobj().decompress
+        case _:
+            raise Problem(415, "unknown_encoding", "The encoding is not known", "gzip, deflate or none.")
+
+
+def _as_it_is(chunk: bytes, _limit: int) -> bytes:
+    return chunk
 
 
 def client_ip(request: web.Request, trusted: Sequence[IPv4Network | IPv6Network]) -> str | None:
