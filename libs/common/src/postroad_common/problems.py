@@ -10,7 +10,7 @@ from aiohttp import web
 from opentelemetry import trace
 from pydantic import ValidationError
 
-from postroad_common.amqp.errors import PublishError
+from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError
 from postroad_common.db import RETRYABLE
 
 _log = structlog.get_logger()
@@ -85,7 +85,7 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return render(_from_http(error))
-    except (*RETRYABLE, PublishError) as error:
+    except (*RETRYABLE, *CONNECTION_ERRORS, BrokerError) as error:
         _log.warning("request failed for now", path=request.path, error=repr(error))
         return render(_unavailable())
     except Exception:  # noqa: BLE001 - the client gets a problem, the log the cause

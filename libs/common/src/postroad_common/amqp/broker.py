@@ -25,6 +25,7 @@ from postroad_common.telemetry import current_traceparent
 
 PUBLISH_SECONDS: Final = 5.0
 DECLARE_SECONDS: Final = 30.0
+CHANNEL_SECONDS: Final = 10.0
 IN_FLIGHT: Final = 256
 """Publishes whose confirm is awaited at once; more wait their turn."""
 
@@ -76,10 +77,17 @@ class Broker:
         await asyncio.gather(self._consuming.close(), self._publishing.close())
 
     async def publish(self, message: Message | Parcel, *, parent: str | None = None) -> None:
-        """Publish and wait for the confirm. Raises PublishError within the time-out, whatever the broker does."""
+        """Publish and wait for the confirm. Raises PublishError within the time-out, whatever the broker does.
+
+        The time counts from the message's turn: IN_FLIGHT of them are on their way at once.
+        """
         parcel = _parcel(message, parent)
+        async with self._in_flight:
+            await self._publish_in_time(parcel)
+
+    async def _publish_in_time(self, parcel: Parcel) -> None:
         try:
-            async with asyncio.timeout(self._publish_seconds), self._in_flight:
+            async with asyncio.timeout(self._publish_seconds):
                 await self._publish(parcel)
         except PublishError:
             PUBLISHED.labels("refused").inc()
@@ -111,14 +119,19 @@ class Broker:
 
     @asynccontextmanager
     async def channel(self, *, prefetch: int) -> AsyncIterator[abc.AbstractChannel]:
-        """A channel to consume on, closed at the end. Waits for a connection; raises CONNECTION_ERRORS."""
-        connection = await self._consuming.connection()
-        channel = await connection.channel(publisher_confirms=False)
-        try:
+        """A channel to consume on, closed at the end. Raises CONNECTION_ERRORS, TimeoutError when it takes long."""
+        async with asyncio.timeout(CHANNEL_SECONDS):
+            connection = await self._consuming.connection()
+            channel = await connection.channel(publisher_confirms=False)
             await channel.basic_qos(prefetch_count=prefetch)
+        try:
             yield channel
         finally:
             await close_channel(channel)
+
+    def give_up_consuming(self, reason: str) -> None:
+        """Nothing is heard on the consuming connection: make another."""
+        self._consuming.recycle(reason)
 
     async def _outcome(self, message: Message | Parcel) -> PublishError | None:
         try:
@@ -130,11 +143,12 @@ class Broker:
     async def _publish(self, parcel: Parcel) -> None:
         connection = await self._publishing.connection()
         await connection.ready()  # not while the broker has blocked us: what is written then piles up here
-        if self._channel is None:
+        channel = self._channel
+        if channel is None:
             raise PublishError("the connection ended")
         try:
             with ended_as_error():
-                await self._channel.basic_publish(
+                await channel.basic_publish(
                     parcel.body,
                     exchange=parcel.exchange,
                     routing_key=parcel.destination,
@@ -148,6 +162,7 @@ class Broker:
         except DeliveryError as error:
             raise PublishError(f"the broker refused {parcel.type}: {error}") from error
         except CONNECTION_ERRORS as error:
+            self._drop(channel)
             raise PublishError(f"the connection ended under {parcel.type}: {error!r}") from error
         self._last_confirm = asyncio.get_running_loop().time()
 
@@ -166,10 +181,11 @@ class Broker:
     async def _prepare_publishing(self, connection: Connection) -> None:
         await self._declare(connection)
         channel = cast("Channel", await connection.channel(publisher_confirms=True, on_return_raises=True))
-        channel.closing.add_done_callback(lambda _: self._on_channel_closed(channel))
+        channel.closing.add_done_callback(lambda _: self._drop(channel))
         self._channel = channel
 
-    def _on_channel_closed(self, channel: Channel) -> None:
+    def _drop(self, channel: Channel) -> None:
+        """The channel is dead: so is the connection, unless another channel has taken its place."""
         if self._channel is channel:
             self._channel = None
             self._publishing.recycle("the publishing channel closed")

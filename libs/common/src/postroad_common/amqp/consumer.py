@@ -19,7 +19,7 @@ from postroad_common.amqp.link import ended_as_error
 from postroad_common.amqp.topology import Queue
 
 WATCH_SECONDS: Final = 15.0
-_ANSWER_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 5.0
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 3.0
 
@@ -81,6 +81,8 @@ class Consumer:
                     await self._session()
             except ChannelNotFoundEntity:
                 await self._mend_topology()
+            except TimeoutError:
+                self._broker.give_up_consuming("no answer in time")
             except CONNECTION_ERRORS as error:
                 _log.warning("consuming was interrupted", queue=self._queue.name, error=repr(error))
             pause = _FIRST_PAUSE_SECONDS if self._arrivals > before else min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -123,7 +125,7 @@ class Consumer:
 
     async def _work(self) -> None:
         while (raw := await self._arrived.get()) is not None:
-            if not raw.channel.is_closed:  # otherwise the broker has given it to somebody again
+            if not (self._stopping.is_set() or raw.channel.is_closed):  # if so the broker gives it again
                 self._busy += 1
                 try:
                     await self._handling.answer(raw)

@@ -17,6 +17,7 @@ from yarl import URL
 from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError, BrokerUnavailableError
 
 CONNECT_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 3.0
 HEARTBEAT_SECONDS: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 3.0
@@ -126,7 +127,7 @@ def ended_as_error() -> Iterator[None]:
 async def _close(connection: Connection) -> None:
     """Close within a few seconds, whatever state it is in; whoever waits on it gets a ConnectionError."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await connection.close(ConnectionError("the connection was given up"))
     except CONNECTION_ERRORS:
         _log.debug("a connection did not close in order", exc_info=True)

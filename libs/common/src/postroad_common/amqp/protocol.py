@@ -10,7 +10,7 @@ from aiormq import abc
 from postroad_common.amqp.errors import CONNECTION_ERRORS
 from postroad_common.amqp.topology import EXCHANGE, Queue
 
-_CLOSE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 3.0
 
 _log = structlog.get_logger()
 
