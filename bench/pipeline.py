@@ -16,15 +16,15 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-from postroad_stack.process import Process
-from postroad_stack.services import running_services
-from tests.acceptance.conftest import migrated_database
-from tests.acceptance.world import World, new_world
 
 from bench import naive
 from postroad_stack import start_stack
 from postroad_stack.eventually import eventually
+from postroad_stack.process import Process
+from postroad_stack.services import running_services
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
+from tests.acceptance.conftest import migrated_database
+from tests.acceptance.world import World, new_world
 
 ROUNDS = 3
 OURS, NAIVE = 20_000, 2_500

@@ -12,11 +12,11 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from postroad_stack.services import Services
 
 from postroad_common.ids import pack_ref
 from postroad_stack.eventually import eventually
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
+from postroad_stack.services import Services
 from postroad_stack.smtp_server import SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiormq.abc import AbstractChannel
-from tests.integration.common.messages import numbered
 from yarl import URL
 
 from postroad_common.amqp import Broker, Consumer, Delivery, PublishError, Queue
@@ -18,6 +17,7 @@ from postroad_common.contracts import SequenceStateChangedV1
 from postroad_stack.eventually import eventually
 from postroad_stack.servers import Stack
 from postroad_stack.tcp_proxy import tcp_proxy
+from tests.integration.common.messages import numbered
 
 AFTER_RESTART = 60.0
 """Seconds within which everything must run again; a restart takes about six of them."""

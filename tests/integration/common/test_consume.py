@@ -10,13 +10,13 @@ from uuid import UUID
 import aio_pika
 import asyncpg
 import pytest
-from tests.integration.common.messages import batch, depth, numbered
 
 from postroad_common.amqp import Broker, Consumer, Delivery, Parcel, Poison, Queue, Retry
 from postroad_common.amqp.handling import Handler
 from postroad_common.amqp.parking import list_parking, replay, show
 from postroad_common.contracts import SequenceStateChangedV1, TrackingHitsV1
 from postroad_stack.eventually import eventually
+from tests.integration.common.messages import batch, depth, numbered
 
 
 @asynccontextmanager

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import aio_pika
 import pytest
 from pamqp.common import FieldTable
-from tests.integration.common.messages import depth, numbered
 
 from postroad_common.amqp import Broker, Parcel, PublishError, Queue, UnroutableError
 from postroad_stack.eventually import eventually
+from tests.integration.common.messages import depth, numbered
 
 
 async def test_a_confirmed_message_is_in_the_queue(broker: Broker, queue: Queue, vhost: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+
 from postroad_stack.databases import Database
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
-
 from tests.integration.sender.office import Office, Post, open_post
 
 
