@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from uuid import UUID
 
 import orjson
 
@@ -28,6 +29,8 @@ def inputs_hash(
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, UUID):  # a driver's own kind of UUID, which orjson does not take for one
+        return str(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, frozenset):
