@@ -1,0 +1,1 @@
+"""The scheduler over real PostgreSQL and RabbitMQ."""
