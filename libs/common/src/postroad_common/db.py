@@ -26,6 +26,7 @@ RETRYABLE: Final = (
     OSError,  # refused, reset, timed out, name not found
     DatabaseLostError,
     asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,  # the driver's state after a server ended the session between two statements
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -40,11 +41,14 @@ RETRYABLE: Final = (
 """Errors after which the same statements may be run again. A lost COMMIT may have happened: be idempotent."""
 
 
+_CONNECTION_GONE: Final = ("connection is closed", "released back to the pool")  # a pool takes a dead one back at once
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether an error is one of RETRYABLE, or the driver's word for a connection that is gone."""
     if isinstance(error, RETRYABLE):
         return True
-    return isinstance(error, asyncpg.InterfaceError) and "connection is closed" in str(error)
+    return isinstance(error, asyncpg.InterfaceError) and any(words in str(error) for words in _CONNECTION_GONE)
 
 
 async def create_pool(dsn: str, *, application_name: str, max_size: int) -> Pool:
@@ -93,7 +97,7 @@ async def _begun(conn: AnyConnection, tenants: UUID | Iterable[UUID]) -> AsyncIt
             raise
         await conn.execute("COMMIT")
     except asyncpg.InterfaceError as error:
-        if conn.is_closed():
+        if is_retryable(error):
             raise DatabaseLostError("the connection went away during a transaction") from error
         raise
 
@@ -106,11 +110,11 @@ def _begin(tenants: UUID | Iterable[UUID]) -> str:
 
 
 async def _roll_back(conn: AnyConnection) -> None:
-    if not conn.is_closed():
-        try:
+    try:
+        if not conn.is_closed():
             await conn.execute("ROLLBACK")
-        except RETRYABLE:
-            conn.terminate()
+    except (*RETRYABLE, asyncpg.InterfaceError):  # the connection went away: so did the transaction
+        return
 
 
 async def _teach_json(conn: Connection) -> None:
