@@ -89,7 +89,9 @@ class Keeper:
             time.sleep(0.01)
         for argv in self._at_end:
             subprocess.run(argv, stdin=subprocess.DEVNULL, check=False, timeout=60)  # noqa: S603 -- our own command
-        if not self._keep:
+        if self._keep:
+            (self.root / "lock").unlink()  # without it, it is nobody's to sweep
+        else:
             shutil.rmtree(self.root, ignore_errors=True)
         self._lock.close()
 

@@ -44,6 +44,10 @@ class Ctl:
         """Delete vhosts with their queues; unknown ones are ignored."""
         await self.ctl("eval", DELETE.format(names=_binaries(names)))
 
+    async def sync(self) -> None:
+        """Have everything declared so far on disk; see RabbitServer."""
+        await self.ctl("eval", "catch mnesia:sync_log().")
+
 
 async def run_ctl(command: Sequence[str], *args: str) -> str:
     """Run a `rabbitmqctl` command line; StartError with its words if it fails."""

@@ -57,7 +57,7 @@ class RabbitServer(Protocol):
         """Runs `rabbitmqctl` against the first node, also from another process; empty if there is no way."""
 
     async def kill(self, node: int = 0) -> None:
-        """SIGKILL a node; NotOursError for a given one."""
+        """SIGKILL a node; NotOursError for a given one. See `sync` for queues that are brand-new."""
 
     async def restart(self, node: int = 0) -> None:
         """Start a node again on the same data and port, and wait until it answers."""
@@ -76,6 +76,13 @@ class RabbitServer(Protocol):
 
     async def delete_vhost(self, *names: str) -> None:
         """Delete vhosts with their queues; unknown ones are ignored."""
+
+    async def sync(self) -> None:
+        """Have everything declared so far on disk.
+
+        RabbitMQ 3 holds new queues and vhosts back for up to two seconds, and a quorum queue that a kill
+        made it forget stays unusable when it is declared again.
+        """
 
     async def ctl(self, *args: str) -> str:
         """Run `rabbitmqctl`; return its output. StartError with its words if it fails."""

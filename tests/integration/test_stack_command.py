@@ -1,0 +1,93 @@
+"""`postroad-stack` leaves nothing behind, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from postroad_stack import eventually
+
+COMMAND = [sys.executable, "-m", "postroad_stack"]
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_STACK")},
+    "POSTROAD_STACK": "local",
+}
+
+
+def processes_in(root: Path) -> list[int]:
+    """Processes that run in a stack's directory or name it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            inside = (entry / "cwd").readlink().is_relative_to(root)
+            if entry.name.isdigit() and (inside or str(root).encode() in (entry / "cmdline").read_bytes()):
+                found.append(int(entry.name))
+    return found
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A stack that is up, and its directory."""
+    with subprocess.Popen([*COMMAND, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as command:
+        try:
+            assert command.stdout is not None
+            for line in command.stdout:
+                if "RABBITMQCTL" in line:
+                    yield command, Path(line.partition("=")[2].strip().strip("'")).parents[1]
+                    return
+            raise AssertionError("the stack did not come up")
+        finally:
+            command.kill()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_nothing_outlives_a_stack_that_is_interrupted_terminated_or_killed(ending: signal.Signals) -> None:
+    with running("up") as (command, root):
+        assert len(processes_in(root)) >= 3
+        command.send_signal(ending)
+        await eventually(lambda: not processes_in(root) and not root.exists(), timeout=20)
+        code = command.wait()
+    assert code == (-ending if ending == signal.SIGKILL else 0)
+
+
+async def test_servers_do_not_outlive_even_their_keeper() -> None:
+    with running("up") as (_, root):
+        (keeper,) = {parent_of(pid) for pid in processes_in(root) if parent_of(pid) not in processes_in(root)}
+        os.kill(keeper, signal.SIGKILL)
+        await eventually(lambda: not processes_in(root), timeout=20)
+    with running("up"):
+        assert not root.exists(), "the next start sweeps what a killed keeper could not remove"
+
+
+def test_a_command_gets_the_addresses_and_gives_its_exit_code() -> None:
+    script = 'env | grep ^POSTROAD_STACK_RABBITMQCTL; test "$POSTROAD_STACK_STARTED_BY" = local && exit 7'
+    done = subprocess.run(
+        [*COMMAND, "run", "--", "sh", "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 7
+    assert "stack: local" in done.stderr
+    assert not Path(done.stdout.partition("=")[2].strip()).parents[1].exists()
+
+
+def test_a_terminated_run_terminates_its_command_first() -> None:
+    with running("run", "--", "sh", "-c", "env; sleep 60 & wait") as (command, root):
+        command.terminate()
+        assert command.wait(timeout=20) == 128 + signal.SIGTERM
+        assert not root.exists()
+
+
+def test_docker_without_an_engine_fails_and_says_so() -> None:
+    environment = {**ENVIRONMENT, "POSTROAD_STACK": "docker", "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    done = subprocess.run([*COMMAND, "run", "--", "true"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "POSTROAD_STACK=docker, but no Docker engine answers at unix:///nowhere/docker.sock" in done.stderr
+    assert "Traceback" not in done.stderr
