@@ -24,6 +24,8 @@ from postroad_stack.smtp_server import SmtpServer
 from postroad_stack.tcp_proxy import tcp_proxy
 from tests.acceptance.world import World, duplicates, new_world
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CONNECTIONS = 10
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 SEED = int(os.environ.get("POSTROAD_SEED", "20261122"))
@@ -32,7 +34,6 @@ SEED = int(os.environ.get("POSTROAD_SEED", "20261122"))
 TRANSMITTING = (
     "sender.claimed",
     "sender.gated",
-    "sender.connected",
     "sender.mail_sent",
     "sender.data_sent",
     "sender.answered",
@@ -44,7 +45,6 @@ POINTS = (
     "sender.received",
     "sender.outcome_committed",
     "sender.settled_published",
-    "sender.acked",
     "scheduler.taken_up",
     "scheduler.claimed",
     "scheduler.published",

@@ -20,6 +20,8 @@ from postroad_stack.services import Services
 from postroad_stack.smtp_server import SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 6_000 if FULL else 2_500
 STOPPED = 600 if FULL else 250

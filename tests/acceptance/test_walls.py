@@ -26,6 +26,8 @@ from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, new_world, part
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 ROLES = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
 IDENTITIES = ("outbox_id", "decision_id", "attempt_id")  # generated always: cannot be written by anybody
 POSTMARK = FakePostmark("postmark", "walls-secret-of-32-characters-abc")

@@ -16,13 +16,11 @@ POINTS: Final = {
     "sender.received": "a batch is in hand, nothing is written",
     "sender.claimed": "transmitting is committed, the gate is not read",
     "sender.gated": "the gate has said yes, nothing is sent",
-    "sender.connected": "a connection is in hand, the message's first command is not sent",
     "sender.mail_sent": "MAIL and RCPT are sent, the message is not",
     "sender.data_sent": "the final dot is sent, the answer is not read",
     "sender.answered": "the server has answered, the outcome is not committed",
     "sender.outcome_committed": "the outcome is committed, the settlement is not published",
     "sender.settled_published": "the settlement is confirmed by the broker, the delivery is not acked",
-    "sender.acked": "the delivery is acked",
     "tracker.committed": "events and stops are committed, the answer is not sent",
     "tracker.acknowledged": "a stop is acknowledged, the answer is not sent",
 }

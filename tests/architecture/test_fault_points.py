@@ -1,0 +1,37 @@
+"""Each fault point is reached by the code, explained in docs/guarantees.md, and killed at by a proof."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from postroad_common.faults import POINTS
+
+ROOT = Path(__file__).parents[2]
+
+
+def sources(*folders: str) -> str:
+    """The text of all Python files below the folders."""
+    return "\n".join(path.read_text() for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+def test_every_fault_point_is_reached_by_the_code() -> None:
+    reached = set(re.findall(r'reach\("([a-z_.]+)"\)', sources("services", "libs/common/src")))
+    assert reached == set(POINTS)
+
+
+def test_every_fault_point_has_its_row_in_the_guarantees() -> None:
+    rows = [line for line in (ROOT / "docs/guarantees.md").read_text().splitlines() if line.startswith("|")]
+    explained = {point for row in rows for point in re.findall(r"`([a-z]+\.[a-z_]+)`", row.split("|")[1])}
+    assert explained & set(POINTS) == set(POINTS)
+
+
+def test_every_fault_point_is_killed_at_by_a_proof() -> None:
+    proofs = sources("tests/acceptance", "tests/integration")
+    assert [point for point in POINTS if f'"{point}' not in proofs] == []
+
+
+def test_production_runs_without_fault_points() -> None:
+    calls = re.findall(r"\n( *)(if __debug__:\n\s+(?:faults\.)?reach\(|(?:faults\.)?reach\()", sources("services"))
+    assert calls
+    assert all(guarded.startswith("if __debug__") for _, guarded in calls)
