@@ -18,6 +18,7 @@ from postroad_tracker import upkeep
 from postroad_tracker.clock import DatabaseClock
 from postroad_tracker.collector import Bounds
 from postroad_tracker.handlers.hits import HitHandlers
+from postroad_tracker.handlers.reading import Bodies
 from postroad_tracker.handlers.tokens import Tokens
 from postroad_tracker.handlers.unsubscribe import UnsubscribeHandlers
 from postroad_tracker.handlers.webhooks import WebhookHandlers
@@ -61,16 +62,18 @@ def _routes(
     keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
     within = timedelta(seconds=settings.store_seconds)
     proxies = settings.trusted_proxies
+    bodies = Bodies()
+    service.app.on_shutdown.append(bodies.give_up)
     tokens = Tokens(keyring, settings.revoked_tokens)
     sources = Sources(pool, keyring, clock, cache_seconds=settings.source_cache_seconds)
     wait = timedelta(seconds=settings.webhook_wait_seconds)
     webhooks = WebhookHandlers(
-        Webhooks(sources, ingest, desk, clock, within=within, wait=wait), max_bytes=settings.webhook_max_bytes
+        Webhooks(sources, ingest, desk, clock, within=within, wait=wait), bodies, max_bytes=settings.webhook_max_bytes
     )
     opens = HitHandlers(tokens, hits, clock, proxies=proxies)
     wait = timedelta(seconds=settings.unsubscribe_wait_seconds)
     unsubscribe = UnsubscribeHandlers(
-        tokens, Unsubscribes(pool, ingest, desk, within=within, wait=wait), proxies=proxies
+        tokens, Unsubscribes(pool, ingest, desk, within=within, wait=wait), bodies, proxies=proxies
     )
     return [
         web.post("/webhooks/{esp}/{source_ref}", webhooks.post),

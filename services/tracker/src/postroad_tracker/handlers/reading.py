@@ -17,22 +17,46 @@ _BODY_SECONDS: Final = 10.0
 _MAX_USER_AGENT: Final = 500
 
 
-async def bounded_body(request: web.Request, limit: int) -> bytes:
-    """The body, decompressed, at most limit bytes of it; raises Problem 400, 408, 413 or 415."""
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
-    unpack = _unpacker(request.headers.get("Content-Encoding", "identity"))
+class Bodies:
+    """Reads request bodies, bounded in size and time."""
+
+    def __init__(self) -> None:
+        self._deadlines: set[asyncio.Timeout] = set()
+
+    async def read(self, request: web.Request, limit: int) -> bytes:
+        """The body, decompressed, at most limit bytes of it; raises Problem 400, 413, 415 or 429.
+
+        One that comes too slowly is 429, not 408: providers send it again after that only.
+        """
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
+        unpack = _unpacker(request.headers.get("Content-Encoding", "identity"))
+        try:
+            async with asyncio.timeout(_BODY_SECONDS) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    return await _read(request, unpack, limit)
+                finally:
+                    self._deadlines.discard(deadline)
+        except TimeoutError as error:
+            raise _too_slow() from error
+        except (ClientPayloadError, HttpProcessingError, zlib.error) as error:
+            raise Problem(400, "unreadable_body", "The body cannot be read", "It is cut or damaged.") from error
+
+    async def give_up(self, _app: web.Application) -> None:
+        """The server is shutting down and takes in no more bytes: do not wait for them."""
+        now = asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(now)
+
+
+async def _read(request: web.Request, unpack: Callable[[bytes, int], bytes], limit: int) -> bytes:
     body = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                body += unpack(chunk, limit + 1 - len(body))
-                if len(body) > limit:
-                    raise _too_large(limit)
-    except TimeoutError as error:
-        raise Problem(408, "too_slow", "The body did not arrive in time") from error
-    except (ClientPayloadError, HttpProcessingError, zlib.error) as error:
-        raise Problem(400, "unreadable_body", "The body cannot be read", "It is cut or damaged.") from error
+    async for chunk in request.content.iter_any():
+        body += unpack(chunk, limit + 1 - len(body))
+        if len(body) > limit:
+            raise _too_large(limit)
     return bytes(body)
 
 
@@ -81,6 +105,12 @@ def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def _too_slow() -> Problem:
+    return Problem(
+        429, "too_slow", "The body did not arrive in time", "Send the request again.", headers={"Retry-After": "5"}
+    )
 
 
 def _too_large(limit: int) -> Problem:

@@ -13,7 +13,7 @@ from postroad_common.telemetry import span
 from postroad_tracker import pages
 from postroad_tracker.errors import StoreUnavailableError
 from postroad_tracker.handlers.forms import asks_to_unsubscribe
-from postroad_tracker.handlers.reading import bounded_body, client_ip, user_agent, wants_html
+from postroad_tracker.handlers.reading import Bodies, client_ip, user_agent, wants_html
 from postroad_tracker.handlers.tokens import Tokens
 from postroad_tracker.unsubscribe import Subscriber, Unsubscribes
 
@@ -28,10 +28,16 @@ class UnsubscribeHandlers:
     """The page and the act."""
 
     def __init__(
-        self, tokens: Tokens, unsubscribes: Unsubscribes, *, proxies: Sequence[IPv4Network | IPv6Network]
+        self,
+        tokens: Tokens,
+        unsubscribes: Unsubscribes,
+        bodies: Bodies,
+        *,
+        proxies: Sequence[IPv4Network | IPv6Network],
     ) -> None:
         self._tokens = tokens
         self._unsubscribes = unsubscribes
+        self._bodies = bodies
         self._proxies = proxies
 
     async def page(self, request: web.Request) -> web.Response:
@@ -52,7 +58,7 @@ class UnsubscribeHandlers:
         html = wants_html(request)
         try:
             token = self._tokens.open(request, TokenKind.UNSUBSCRIBE)
-            await _check_form(request)
+            await self._check_form(request)
             subscriber, listed = await self._act(request, token)
         except StoreUnavailableError:
             return _try_again(html=html)
@@ -62,6 +68,11 @@ class UnsubscribeHandlers:
             raise
         return _done(subscriber, listed, html=html)
 
+    async def _check_form(self, request: web.Request) -> None:
+        body = await self._bodies.read(request, _MAX_BODY)
+        if not asks_to_unsubscribe(request.headers.get("Content-Type", ""), body):
+            raise Problem(400, "not_one_click", "The form does not say List-Unsubscribe=One-Click")
+
     async def _act(self, request: web.Request, token: TrackingToken) -> tuple[Subscriber, tuple[UUID, ...]]:
         subscriber = await self._unsubscribes.find(token)
         if subscriber is None:
@@ -69,12 +80,6 @@ class UnsubscribeHandlers:
         with span("tracker.unsubscribe", parent=token.traceparent):
             ip, agent = client_ip(request, self._proxies), user_agent(request)
             return subscriber, await self._unsubscribes.act(token, ip=ip, user_agent=agent)
-
-
-async def _check_form(request: web.Request) -> None:
-    body = await bounded_body(request, _MAX_BODY)
-    if not asks_to_unsubscribe(request.headers.get("Content-Type", ""), body):
-        raise Problem(400, "not_one_click", "The form does not say List-Unsubscribe=One-Click")
 
 
 def _done(subscriber: Subscriber, listed: Sequence[UUID], *, html: bool) -> web.Response:

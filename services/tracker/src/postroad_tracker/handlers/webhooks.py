@@ -11,7 +11,7 @@ from postroad_common.ids import unpack_ref
 from postroad_common.problems import Problem
 from postroad_tracker.errors import StoreUnavailableError
 from postroad_tracker.esp.model import WebhookRequest
-from postroad_tracker.handlers.reading import bounded_body
+from postroad_tracker.handlers.reading import Bodies
 from postroad_tracker.webhooks import Taken, Webhooks
 
 _log = structlog.get_logger()
@@ -21,7 +21,8 @@ _RETRY_AFTER: Final = 5
 class WebhookHandlers:
     """The one endpoint of all ESPs."""
 
-    def __init__(self, webhooks: Webhooks, *, max_bytes: int) -> None:
+    def __init__(self, webhooks: Webhooks, bodies: Bodies, *, max_bytes: int) -> None:
+        self._bodies = bodies
         self._webhooks = webhooks
         self._max_bytes = max_bytes
 
@@ -45,7 +46,7 @@ class WebhookHandlers:
         except RefError as error:
             raise Problem(404, "not_found", "There is no such webhook source") from error
         esp, source = await self._webhooks.source(request.match_info["esp"], tenant_id, source_id)
-        body = await bounded_body(request, self._max_bytes)
+        body = await self._bodies.read(request, self._max_bytes)
         headers = {name.lower(): value for name, value in request.headers.items()}
         return await self._webhooks.take(esp, source, WebhookRequest(headers, body))
 
