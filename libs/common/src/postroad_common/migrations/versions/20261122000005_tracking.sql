@@ -40,8 +40,8 @@ CREATE INDEX events_sequence ON tracking.events (tenant_id, sequence_id, step_ke
 -- By time: the search for their messages looks at the young ones only, whatever older ones have piled up.
 CREATE INDEX events_unmatched ON tracking.events (received_at, tenant_id)
     WHERE message_id IS NULL AND provider_message_id IS NOT NULL;
--- The few that came before their message could be known, read apart from the others.
-CREATE INDEX events_without_message ON tracking.events (tenant_id, received_at, event_id) WHERE message_id IS NULL;
+-- The few that came before their message could be known, for those that found it later.
+CREATE INDEX events_without_message ON tracking.events (tenant_id, event_id) WHERE message_id IS NULL;
 CALL postroad.wall('tracking.events');
 CALL postroad.show_to_definer('tracking.events');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON tracking.events
