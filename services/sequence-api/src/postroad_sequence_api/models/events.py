@@ -47,7 +47,7 @@ class EventPick(Query):
 
 
 class Event(View):
-    """A tracking event. The ids are null as long as its message is not known."""
+    """A tracking event. The ids are null as long as its message is not known; machine: by the ESP's word no person."""
 
     id: UUID
     type: EventType
@@ -62,6 +62,7 @@ class Event(View):
     bounce_type: Literal["hard", "soft", "undetermined"] | None
     detail: str | None
     url: str | None
+    machine: bool
 
     @property
     def cursor(self) -> EventCursor:

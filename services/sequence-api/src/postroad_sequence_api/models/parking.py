@@ -1,6 +1,6 @@
 """Parked messages: those that are out of retries."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -15,17 +15,17 @@ class ParkingPick(Query):
 
 
 class ParkedMessage(View):
-    """A parked message: the original, and why it lies there."""
+    """A parked message: the original, and why it lies there. body is its JSON, or its text if it is none."""
 
     message_id: str
     type: str
-    body: str
     attempt: int
     reason: str
     error: str
-    first_failed_at: str | None
+    first_death_at: str | None
     parked_at: str | None
     correlation_id: str | None
+    body: Any
 
 
 class ParkedQueue(View):

@@ -9,7 +9,7 @@ class StepStats(View):
     """The counts of a step, over all versions that hold its key; each message counts once in each column.
 
     due: has a ledger row. sent: accepted or unknown, as the sequence goes on from either. bounced: refused as
-    undeliverable, or returned later.
+    undeliverable, or returned later. What the ESP says that a program opened or clicked is not counted.
     """
 
     key: str

@@ -42,8 +42,11 @@ async def enroll(desk: Desk, sequence_id: UUID, new: EnrollNew) -> Enrolled:
     async with desk.work() as work:
         version = await _open_version(work, sequence_id)
         results: list[EnrollResult] = []
-        for chunk in _chunks(tuple(dict.fromkeys(new.contact_ids))):
+        # In one order, so that two calls with the same contacts wait for each other and do not lock each other out.
+        for chunk in _chunks(sorted(set(new.contact_ids))):
             results += await _enroll_chunk(work, sequence_id, version, chunk)
+    asked = {contact_id: place for place, contact_id in enumerate(new.contact_ids)}
+    results.sort(key=lambda result: asked[result.contact_id])
     return Enrolled(sequence_id=sequence_id, version=version, counts=_counts(results), results=tuple(results))
 
 

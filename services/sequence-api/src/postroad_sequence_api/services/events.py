@@ -11,14 +11,11 @@ _SQL: Final = queries("postroad_sequence_api", "events")
 
 
 async def listed(work: Work, pick: EventPick) -> Page[Event]:
-    """Events in the order of arrival."""
-    rows = await work.all(
-        _SQL.events,
-        *(pick.after or (None, None)),
-        pick.type,
-        pick.sequence_id,
-        pick.contact_id,
-        pick.enrollment_id,
-        pick.limit + 1,
-    )
+    """Events in the order of arrival; those of a sequence, contact or enrollment have found their message."""
+    place = (*(pick.after or (None, None)), pick.type)
+    subject = (pick.sequence_id, pick.contact_id, pick.enrollment_id)
+    if subject == (None, None, None):
+        rows = await work.all(_SQL.events, *place, pick.limit + 1)
+    else:
+        rows = await work.all(_SQL.events_of, *place, *subject, pick.limit + 1)
     return page_of((Event.of(row) for row in rows), pick.limit, cursor="cursor")

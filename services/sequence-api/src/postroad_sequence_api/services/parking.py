@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
+
+import orjson
 
 from postroad_common.amqp import parking
 from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError
@@ -51,7 +54,18 @@ async def _shown(context: Context, depth: parking.ParkingDepth, limit: int) -> t
     if depth.parked == 0:
         return ()
     found = await parking.show(context.broker, QUEUES[depth.queue], limit)
-    return tuple(ParkedMessage.model_validate(one, from_attributes=True) for one in found)
+    return tuple(_view(one) for one in found)
+
+
+def _view(one: parking.Parked) -> ParkedMessage:
+    return ParkedMessage.of(asdict(one), first_death_at=one.first_failed_at, body=_readable(one.body))
+
+
+def _readable(body: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body
 
 
 @asynccontextmanager

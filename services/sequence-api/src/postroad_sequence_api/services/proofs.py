@@ -62,6 +62,7 @@ _WITH_GRACE: Final = frozenset({"stuck"})
 
 async def verify(work: Work, grace: timedelta) -> Verification:
     """Ask all rules. Each sees one moment; what is under way between two of them breaks none."""
+    await work.do(_SQL.make_room)
     results = [await _ask(work, rule, grace) for rule in RULES]
     return Verification(ok=all(result.count == 0 for result in results), rules=tuple(results))
 

@@ -1,6 +1,5 @@
 -- name: enroll
--- Up to 500 contacts at once. A contact takes its slot or has one; slots are taken in one order, so that two calls with
--- the same contacts wait for each other instead of locking each other out.
+-- Up to 500 contacts at once. A contact takes its slot, in the order of its id, or has one.
 WITH wanted AS (
     SELECT w.contact_id, w.enrollment_id, c.email
     FROM unnest($4::uuid[], $5::uuid[]) AS w (contact_id, enrollment_id)

@@ -30,7 +30,8 @@ GROUP BY step_key;
 
 -- name: event_counts
 -- What came back by step; each message once a column, however often it was opened. A message that was refused as
--- undeliverable counts as bounced, also when its bounce is reported again later.
+-- undeliverable counts as bounced, also when its bounce is reported again later. What a program opened or clicked, by the
+-- ESP's word, was not opened or clicked.
 SELECT step_key AS key,
        count(DISTINCT message_id) FILTER (WHERE type = 'delivered') AS delivered,
        count(DISTINCT message_id) FILTER (WHERE type = 'opened') AS opened,
@@ -41,8 +42,8 @@ SELECT step_key AS key,
        count(DISTINCT message_id) FILTER (WHERE type = 'unsubscribed') AS unsubscribed
 FROM (
     SELECT step_key, message_id, type
-    FROM views.events
-    WHERE tenant_id = $1 AND sequence_id = $2 AND message_id IS NOT NULL
+    FROM views.message_events
+    WHERE tenant_id = $1 AND sequence_id = $2 AND NOT machine
     UNION ALL
     SELECT step_key, message_id, 'bounced'
     FROM views.messages

@@ -29,7 +29,8 @@ WITH mine AS MATERIALIZED (
     SELECT e.occurred_at, 1, 'event', e.enrollment_id, e.step_key,
            jsonb_build_object('event_id', e.event_id, 'type', e.type, 'source', e.source, 'url', e.url,
                               'detail', e.detail, 'bounce_type', e.bounce_type, 'received_at', e.received_at)
-    FROM mine JOIN views.events e ON e.tenant_id = $1 AND e.enrollment_id = mine.enrollment_id
+    FROM views.message_events e
+    WHERE e.tenant_id = $1 AND e.enrollment_id = ANY (ARRAY(SELECT enrollment_id FROM mine))
     UNION ALL
     SELECT s.created_at, 2, 'stop', mine.enrollment_id, NULL,
            jsonb_build_object('kind', s.kind, 'event_id', s.event_id, 'acknowledged_at', s.acknowledged_at,

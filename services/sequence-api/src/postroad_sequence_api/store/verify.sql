@@ -1,3 +1,7 @@
+-- name: make_room
+-- For this transaction: memory for whole-table joins, and no compiling, which costs more than these statements do.
+SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true) FROM (SELECT $1::uuid) AS tenant;
+
 -- name: accepted_twice
 -- Promise 2. One attempt may first be unknown and then turn out to be accepted: that is one hand-over, not two.
 SELECT enrollment_id, step_key, array_agg(DISTINCT attempt ORDER BY attempt) AS attempts, count(*) OVER () AS total
@@ -89,16 +93,21 @@ LIMIT 100;
 -- name: accepted_not_due
 -- Promise 6 and 7. What was handed over is a step of the version it names, and somebody had decided that it was due.
 SELECT m.message_id, m.enrollment_id, m.step_key, m.version, m.step_number,
-       CASE WHEN s.step_key IS NULL THEN 'no such step' ELSE 'no decision' END AS why, count(*) OVER () AS total
+       CASE WHEN s.step_key IS NULL THEN 'no such step'
+            WHEN d.due_at IS NULL THEN 'no decision'
+            ELSE 'before it was due' END AS why, count(*) OVER () AS total
 FROM views.messages m
 LEFT JOIN views.steps s
     ON s.tenant_id = $1 AND s.sequence_id = m.sequence_id AND s.version = m.version AND s.step_key = m.step_key
    AND s.number = m.step_number
+LEFT JOIN (
+    SELECT enrollment_id, step_key, min(due_at) AS due_at
+    FROM views.decisions
+    WHERE tenant_id = $1 AND outcome = 'send'
+    GROUP BY enrollment_id, step_key
+) d ON d.enrollment_id = m.enrollment_id AND d.step_key = m.step_key
 WHERE m.tenant_id = $1 AND m.state IN ('accepted', 'unknown')
-  AND (s.step_key IS NULL OR NOT EXISTS (
-      SELECT FROM views.decisions d
-      WHERE d.tenant_id = $1 AND d.enrollment_id = m.enrollment_id AND d.step_key = m.step_key AND d.outcome = 'send'
-        AND d.due_at <= coalesce(m.gated_at, m.transmitting_at)))
+  AND (s.step_key IS NULL OR d.due_at IS NULL OR d.due_at > coalesce(m.gated_at, m.transmitting_at))
 ORDER BY m.message_id
 LIMIT 100;
 
@@ -136,7 +145,7 @@ LIMIT 100;
 SELECT x.enrollment_id, x.found_in, count(*) OVER () AS total
 FROM (
     SELECT enrollment_id, 'messages' AS found_in FROM views.messages WHERE tenant_id = $1
-    UNION
+    UNION ALL
     SELECT enrollment_id, 'progress' FROM views.progress WHERE tenant_id = $1
 ) x
 LEFT JOIN sequence.enrollments e ON e.tenant_id = $1 AND e.enrollment_id = x.enrollment_id
