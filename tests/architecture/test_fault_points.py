@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import re
 from pathlib import Path
 from types import CodeType
@@ -33,9 +34,9 @@ def test_every_fault_point_is_killed_at_by_a_proof() -> None:
 
 
 def constants(code: CodeType) -> set[object]:
-    """All constants of a code object and of those inside it."""
-    inner = [constants(part) for part in code.co_consts if isinstance(part, CodeType)]
-    return {part for part in code.co_consts if isinstance(part, str)}.union(*inner)
+    """All texts that the instructions of a code object, and of those inside it, load."""
+    loaded = {step.argval for step in dis.get_instructions(code) if isinstance(step.argval, str)}
+    return loaded.union(*(constants(part) for part in code.co_consts if isinstance(part, CodeType)))
 
 
 def test_production_has_no_fault_points() -> None:
