@@ -17,7 +17,7 @@ setup: ## Make .venv from the lock; installs what is missing, again only what ch
 	@scripts/setup
 
 demo: setup ## Start everything and play a sequence with its recipients; ARGS=--once ends by itself
-	@$(BIN)/python examples/demo $(ARGS)
+	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## Every kind of proof at reduced size, with real servers
 	@$(STACK) sh -c '$(PYTEST) -n 2 -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'

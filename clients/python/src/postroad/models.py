@@ -231,6 +231,7 @@ class StepStats(Model):
     accepted: int
     refused: int
     unknown: int
+    delivered: int
     opened: int
     clicked: int
     replied: int

@@ -1,0 +1,1 @@
+"""The demo: all of Postroad on real servers, and a player who is every recipient at once."""

@@ -1,0 +1,96 @@
+"""`make demo`: starts everything, plays a sequence with its recipients, shows the proof."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from examples.demo.funnel import follow
+from examples.demo.player import Player
+from examples.demo.report import account, show_account, show_next, show_samples
+from examples.demo.scene import EXAMPLES, Scene, set_scene
+from examples.demo.stage import Stage, raised_stage
+from postroad.cli.words import output, plain
+from postroad.errors import PostroadError
+from postroad_stack import StackError
+
+PATIENCE = 55.0
+"""Seconds that the play may take after set-up."""
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make demo ARGS=…", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end by itself; exit 1 if the counts differ")
+    parser.add_argument("--seed", type=int, default=7, help="who does what; the same seed plays the same people")
+    parser.add_argument("--contacts", type=Path, default=EXAMPLES / "contacts.csv", help="another CSV")
+    parser.add_argument("--logs", type=Path, help="keep the services' logs in this directory")
+    return parser.parse_args(arguments)
+
+
+async def demo(options: argparse.Namespace, people: bytes) -> int:
+    """The whole play with the people of a CSV; returns the exit code."""
+    async with raised_stage(options.logs) as stage, set_scene(stage, people, options.seed) as scene:
+        output.print(
+            plain(
+                f"Set up in {stage.set_up_seconds:.0f} s. {scene.report.created} contacts imported, "
+                f"{scene.report.rejected_count} rejected; seed {options.seed}."
+            )
+        )
+        player = Player(stage.smtp, scene.people, scene.provider, scene.link_hosts)
+        playing = asyncio.create_task(player.play())
+        try:
+            agreed = await _play(scene, player, playing)
+            if not options.once:
+                await _stay(stage, scene, playing)
+            return 0 if agreed else 1
+        finally:
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+
+
+async def _play(scene: Scene, player: Player, playing: asyncio.Task[None]) -> bool:
+    """Enroll everybody, follow the sequence to its end and give account; whether both sides agree."""
+    await scene.client.enroll_all(scene.sequence.id)
+    stats = await follow(scene, player, patience=PATIENCE)
+    if playing.done():
+        await playing  # raises what ended it
+    lines, proofs = await account(scene, player, stats)
+    await show_samples(scene, player)
+    show_account(scene, player, stats, lines, proofs)
+    return all(line.agrees for line in lines)
+
+
+async def _stay(stage: Stage, scene: Scene, playing: asyncio.Task[None]) -> None:
+    """Until Ctrl-C; the recipients go on."""
+    show_next(stage, scene)
+    output.print(plain("Everything stays up until Ctrl-C.", style="bold"))
+    await playing
+
+
+def main() -> int:
+    """Run the demo; Ctrl-C and SIGTERM end it in order."""
+    options = parse_arguments(sys.argv[1:])
+
+    async def run() -> int:
+        this = asyncio.current_task()
+        if this is not None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+        return await demo(options, people)
+
+    try:
+        people = options.contacts.read_bytes()
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        return 0 if not options.once else 130
+    except (StackError, PostroadError, OSError) as error:
+        sys.stderr.write(f"demo: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The scene on the stage: the demo tenant with its sender, webhook sources, sequence and contacts."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from examples.demo.letter import links_of
+from examples.demo.people import Person, person
+from examples.demo.player import Provider
+from examples.demo.stage import Stage
+from postroad import Client
+from postroad.models import ImportReport, Sequence, WebhookSource
+from postroad.plan import carry_out, make_plan, read_present
+from postroad.sequence_file import SequenceFile, read_sequence_file
+from postroad_stack.fake_esps import FakePostmark, FakeSendGrid
+from postroad_stack.smtp_server import Behaviour, refuse
+
+EXAMPLES = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All set, nobody enrolled yet."""
+
+    client: Client
+    key: str
+    tenant_id: UUID
+    sequence: Sequence
+    report: ImportReport
+    people: dict[str, Person]
+    provider: Provider
+    link_hosts: frozenset[str]
+
+
+@contextlib.asynccontextmanager
+async def set_scene(stage: Stage, contacts: bytes, seed: int) -> AsyncIterator[Scene]:
+    """Make the tenant and all it needs by the API, as a user would."""
+    async with Client(stage.services.api_url, stage.services.operator_token) as operator:
+        made = await operator.create_tenant(
+            "Fernweh (demo)", timezone="Europe/Berlin", postal_address="Fernweh GmbH, Lindenallee 7, 10115 Berlin"
+        )
+    async with Client(stage.services.api_url, made.api_key.key) as client:
+        file = read_sequence_file(EXAMPLES / "onboarding.yaml")
+        await _add_sender(client, stage, file)
+        provider = await _add_provider(client)
+        sequence = await carry_out(client, make_plan(file, await read_present(client, file), activate=True))
+        report = await client.import_contacts(contacts)
+        people = {contact.email: person(seed, contact.email) for contact in await client.contacts()}
+        dead = tuple(refuse(one.email) for one in people.values() if one.dead)
+        await stage.smtp.set_behaviour(Behaviour(rules=dead))
+        yield Scene(client, made.api_key.key, made.tenant.id, sequence, report, people, provider, _link_hosts(file))
+
+
+async def _add_sender(client: Client, stage: Stage, file: SequenceFile) -> None:
+    await client.create_sender(
+        name=file.sender,
+        from_email="mira@fernweh.example",
+        from_name="Mira from Fernweh",
+        esp="sendgrid",  # so that mails carry the reference that SendGrid's webhooks give back
+        host=stage.smtp.host,
+        port=stage.smtp.port,
+        security="none",
+    )
+
+
+async def _add_provider(client: Client) -> Provider:
+    """Two webhook sources: SendGrid with a key of its own, Postmark with credentials, for replies."""
+    sendgrid = FakeSendGrid()
+    signed = await client.create_webhook_source(name="SendGrid", esp="sendgrid", public_keys=[sendgrid.public_key])
+    postmark = FakePostmark("postmark", secrets.token_urlsafe(24))
+    credentials = [{"username": postmark.username, "password": postmark.password}]
+    basic: WebhookSource = await client.create_webhook_source(name="Postmark", esp="postmark", credentials=credentials)
+    return Provider(sendgrid, signed.url, postmark, basic.url)
+
+
+def _link_hosts(file: SequenceFile) -> frozenset[str]:
+    links = [link for template in file.templates.values() for link in links_of(template.html)]
+    return frozenset(host for link in links if (host := urlsplit(link).hostname))

@@ -1,0 +1,50 @@
+"""The stage: real servers, an SMTP server that records, and the four services; nothing of it is left afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroad_common.migrations import migrate
+from postroad_stack import start_stack
+from postroad_stack.databases import create_template, drop
+from postroad_stack.servers import say
+from postroad_stack.services import Services, running_services
+from postroad_stack.smtp_server import SmtpServer, running_smtp_server
+
+#: The demo's mail server is on this machine, which the sender otherwise refuses to talk to.
+SETTINGS = {"POSTROAD_SENDER_ALLOW_PRIVATE_SMTP": "true"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that runs."""
+
+    services: Services
+    smtp: SmtpServer
+    set_up_seconds: float
+
+
+@contextlib.asynccontextmanager
+async def raised_stage(logs: Path | None) -> AsyncIterator[Stage]:
+    """Start everything; stop and remove it at the end. `logs` keeps the services' logs in that directory."""
+    began = time.monotonic()
+    async with contextlib.AsyncExitStack() as resources:
+        home = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="postroad-demo-")))
+        log_dir = logs or home
+        log_dir.mkdir(parents=True, exist_ok=True)
+        stack = await resources.enter_async_context(start_stack())
+        database = await create_template(stack.postgres.dsn, migrate, role_password=secrets.token_urlsafe(24))
+        resources.push_async_callback(drop, stack.postgres.dsn, database)
+        smtp = await resources.enter_async_context(running_smtp_server(directory=home, store=True))
+        say("services ... starting")
+        services = await resources.enter_async_context(
+            running_services(database=database, amqp_url=stack.rabbitmq.url, settings=SETTINGS, log_dir=log_dir)
+        )
+        yield Stage(services, smtp, time.monotonic() - began)
+        say("stopping ...")
