@@ -60,7 +60,7 @@ def _routes(
 ) -> list[web.RouteDef]:
     settings, pool = service.settings, service.pool
     keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
-    within = timedelta(seconds=settings.store_seconds)
+    patience = timedelta(seconds=settings.store_seconds)
     proxies = settings.trusted_proxies
     bodies = Bodies()
     service.app.on_shutdown.append(bodies.give_up)
@@ -68,12 +68,14 @@ def _routes(
     sources = Sources(pool, keyring, clock, cache_seconds=settings.source_cache_seconds)
     wait = timedelta(seconds=settings.webhook_wait_seconds)
     webhooks = WebhookHandlers(
-        Webhooks(sources, ingest, desk, clock, within=within, wait=wait), bodies, max_bytes=settings.webhook_max_bytes
+        Webhooks(sources, ingest, desk, clock, patience=patience, wait=wait),
+        bodies,
+        max_bytes=settings.webhook_max_bytes,
     )
     opens = HitHandlers(tokens, hits, clock, proxies=proxies)
     wait = timedelta(seconds=settings.unsubscribe_wait_seconds)
     unsubscribe = UnsubscribeHandlers(
-        tokens, Unsubscribes(pool, ingest, desk, within=within, wait=wait), bodies, proxies=proxies
+        tokens, Unsubscribes(pool, ingest, desk, patience=patience, wait=wait), bodies, proxies=proxies
     )
     return [
         web.post("/webhooks/{esp}/{source_ref}", webhooks.post),

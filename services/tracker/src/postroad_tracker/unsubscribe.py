@@ -8,12 +8,12 @@ from uuid import UUID
 from asyncpg import Pool
 
 from postroad_common.contracts.tokens import TrackingToken
-from postroad_common.db import RETRYABLE, queries, transaction
+from postroad_common.db import queries, transaction
 from postroad_common.ids import pack_ref
 from postroad_common.telemetry import current_traceparent
-from postroad_tracker.errors import StoreUnavailableError
 from postroad_tracker.events import EventType, NormalisedEvent
 from postroad_tracker.ingest import Ingest, submission
+from postroad_tracker.patience import within
 from postroad_tracker.stops import StopDesk
 
 _sql: Final = queries("postroad_tracker", "messages")
@@ -30,21 +30,16 @@ class Subscriber:
 class Unsubscribes:
     """Finds the subscriber of a token and unsubscribes."""
 
-    def __init__(self, pool: Pool, ingest: Ingest, desk: StopDesk, *, within: timedelta, wait: timedelta) -> None:
+    def __init__(self, pool: Pool, ingest: Ingest, desk: StopDesk, *, patience: timedelta, wait: timedelta) -> None:
         self._pool = pool
         self._ingest = ingest
         self._desk = desk
-        self._within = within
+        self._patience = patience
         self._wait = wait
 
     async def find(self, token: TrackingToken) -> Subscriber | None:
         """Who is meant, or None for a message that the ledger does not have; raises StoreUnavailableError."""
-        try:
-            async with transaction(self._pool, token.tenant_id) as conn:
-                row = await conn.fetchrow(_sql.unsubscribe_page, token.tenant_id, token.message_id)
-        except RETRYABLE as error:
-            raise StoreUnavailableError(repr(error)) from error
-        return Subscriber(row["recipient"], row["tenant_name"]) if row else None
+        return await within(self._patience, self._find(token))
 
     async def act(self, token: TrackingToken, *, ip: str | None, user_agent: str | None) -> tuple[UUID, ...]:
         """Store the unsubscribe and wait for the wire; returns the messages still on it.
@@ -60,8 +55,11 @@ class Unsubscribes:
             user_agent=user_agent,
         )
         one = submission(token.tenant_id, "unsubscribe", [event], traceparent=current_traceparent())
-        await self._ingest.store(one, within=self._within)
-        try:
-            return await self._desk.acknowledge_events(token.tenant_id, [event.key], self._wait)
-        except RETRYABLE as error:
-            raise StoreUnavailableError(repr(error)) from error
+        await self._ingest.store(one, within=self._patience)
+        acknowledging = self._desk.acknowledge_events(token.tenant_id, [event.key], self._wait)
+        return await within(self._patience + self._wait, acknowledging)
+
+    async def _find(self, token: TrackingToken) -> Subscriber | None:
+        async with transaction(self._pool, token.tenant_id) as conn:
+            row = await conn.fetchrow(_sql.unsubscribe_page, token.tenant_id, token.message_id)
+        return Subscriber(row["recipient"], row["tenant_name"]) if row else None

@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Final, assert_never
 from uuid import UUID
 
-from postroad_common.db import RETRYABLE
 from postroad_common.problems import Problem
 from postroad_common.telemetry import current_traceparent
 from postroad_tracker import metrics
 from postroad_tracker.clock import DatabaseClock
 from postroad_tracker.consequences import STOPPING
-from postroad_tracker.errors import StoreUnavailableError, UnreadableBodyError
+from postroad_tracker.errors import UnreadableBodyError
 from postroad_tracker.esp import ESPS
 from postroad_tracker.esp.model import Esp, Genuine, Parsed, Refused, Rejected, Unauthenticated, WebhookRequest
 from postroad_tracker.esp.reading import clean
 from postroad_tracker.ingest import Ingest, RawRequest, submission
+from postroad_tracker.patience import within
 from postroad_tracker.sources import Source, Sources
 from postroad_tracker.stops import StopDesk
 
@@ -49,23 +49,20 @@ class Webhooks:
         desk: StopDesk,
         clock: DatabaseClock,
         *,
-        within: timedelta,
+        patience: timedelta,
         wait: timedelta,
     ) -> None:
         self._sources = sources
         self._ingest = ingest
         self._desk = desk
         self._clock = clock
-        self._within = within
+        self._patience = patience
         self._wait = wait
 
     async def source(self, esp_name: str, tenant_id: UUID, source_id: UUID) -> tuple[Esp, Source]:
         """The endpoint of a URL; raises Problem 404 for any that is not there, StoreUnavailableError."""
         esp = ESPS.get(esp_name)
-        try:
-            source = await self._sources.find(tenant_id, source_id) if esp else None
-        except RETRYABLE as error:
-            raise StoreUnavailableError(repr(error)) from error
+        source = await within(self._patience, self._sources.find(tenant_id, source_id)) if esp else None
         if esp is None or source is None or source.esp != esp.name:
             raise Problem(404, "not_found", "There is no such webhook source")
         return esp, source
@@ -107,7 +104,7 @@ class Webhooks:
             raw=raw,
             traceparent=current_traceparent(),
         )
-        receipt = await self._ingest.store(one, within=self._within)
+        receipt = await self._ingest.store(one, within=self._patience)
         stopping = [event.key for event in parsed.events if event.type in STOPPING]
         listed = await self._acknowledge(source.tenant_id, stopping)
         return Taken(receipt.stored, receipt.duplicates, parsed.rejected, parsed.ignored, listed)
@@ -115,10 +112,8 @@ class Webhooks:
     async def _acknowledge(self, tenant_id: UUID, keys: Sequence[str]) -> tuple[UUID, ...]:
         if not keys:
             return ()
-        try:
-            return await self._desk.acknowledge_events(tenant_id, keys, self._wait)
-        except RETRYABLE as error:
-            raise StoreUnavailableError(repr(error)) from error
+        acknowledging = self._desk.acknowledge_events(tenant_id, keys, self._wait)
+        return await within(self._patience + self._wait, acknowledging)
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
