@@ -42,8 +42,7 @@ def setup_logging(service: str, level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("aio_pika", "aiormq", "aiohttp.access"):
-        logging.getLogger(chatty).setLevel(max(logging.ERROR, root.level))  # the broker says it better itself
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # amqp.link logs the same, once
 
 
 def _dumps(value: object, **_options: object) -> str:

@@ -65,7 +65,7 @@ class Relay:
         await forever(self.relay_some, self._poll, wake=self._woken, stopping=stopping)
 
     async def relay_some(self) -> bool:
-        """Relay one batch; whether it was a full one. Raises RETRYABLE, and PublishError for what was not confirmed."""
+        """Relay one batch; whether there may be more. Raises RETRYABLE, and PublishError when nothing was confirmed."""
         tenants = [row["tenant_id"] for row in await self._pool.fetch(self._sql.tenants, _TENANTS)]
         if not tenants:
             return False
@@ -81,9 +81,8 @@ class Relay:
         if __debug__:
             reach("relay.deleted")
         RELAYED.labels(self._schema).inc(len(confirmed))
-        for error in errors:
-            if error is not None:
-                raise error
+        if not confirmed and (refused := next(filter(None, errors), None)):
+            raise refused
         return bool(rows)
 
 
