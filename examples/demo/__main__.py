@@ -59,8 +59,8 @@ async def _play(scene: Scene, player: Player, playing: asyncio.Task[None]) -> bo
     if playing.done():
         await playing  # raises what ended it
     lines, proofs = await account(scene, player, stats)
-    await show_samples(scene, player)
     show_account(scene, player, stats, lines, proofs)
+    await show_samples(scene, player)
     return all(line.agrees for line in lines)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
+from email.message import Message
 from html.parser import HTMLParser
 
 from typing_extensions import override
@@ -17,7 +16,6 @@ class Letter:
     """What a mail program and a mail provider read out of a mail."""
 
     message_id: str
-    subject: str
     pixel: str  # URL
     links: tuple[str, ...]  # of the HTML part, the unsubscribe link left out
     unsubscribe: str  # URL of List-Unsubscribe
@@ -30,7 +28,8 @@ class BadLetterError(Exception):
 
 def read_letter(content: bytes) -> Letter:
     """Parse a mail; raises BadLetterError."""
-    mail = message_from_bytes(content, policy=default)
+    # The older policy of email: six times as quick, and hundreds of mails are read within seconds.
+    mail = message_from_bytes(content)
     unsubscribe = str(mail["List-Unsubscribe"] or "").strip().strip("<>")
     if str(mail["List-Unsubscribe-Post"]) != "List-Unsubscribe=One-Click" or not unsubscribe:
         raise BadLetterError("no one-click List-Unsubscribe (RFC 8058)")
@@ -40,7 +39,6 @@ def read_letter(content: bytes) -> Letter:
         raise BadLetterError(f"{len(page.pictures)} pictures, not one pixel")
     return Letter(
         message_id=str(mail["Message-ID"]).strip(),
-        subject=str(mail["Subject"]),
         pixel=page.pictures[0],
         links=tuple(link for link in page.links if link != unsubscribe),
         unsubscribe=unsubscribe,
@@ -48,16 +46,17 @@ def read_letter(content: bytes) -> Letter:
     )
 
 
-def _html(mail: EmailMessage) -> str:
-    part = mail.get_body(("html",))
-    if part is None:
-        raise BadLetterError("no HTML part")
-    if mail.get_body(("plain",)) is None:
-        raise BadLetterError("no text part")
-    return str(part.get_content())
+def _html(mail: Message) -> str:
+    parts = {part.get_content_type(): part for part in mail.walk() if not part.is_multipart()}
+    if parts.keys() != {"text/plain", "text/html"}:
+        raise BadLetterError(f"parts are {', '.join(parts)}, not text and HTML")
+    body = parts["text/html"].get_payload(decode=True)
+    if not isinstance(body, bytes):
+        raise BadLetterError("the HTML part cannot be decoded")
+    return body.decode(parts["text/html"].get_content_charset("utf-8"))
 
 
-def _reference(mail: EmailMessage) -> str:
+def _reference(mail: Message) -> str:
     try:
         return str(json.loads(str(mail["X-SMTPAPI"]))["unique_args"]["postroad_message"])
     except (ValueError, KeyError, TypeError) as error:

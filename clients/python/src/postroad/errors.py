@@ -79,7 +79,7 @@ class ProblemError(PostroadError):
     def _what(self) -> str:
         if len(self.errors) > 1:
             return self.title + ": " + "; ".join(f"{e.get('field')}: {e.get('message')}" for e in self.errors) + "."
-        text = self.detail or self.title
+        text = f"{self.title}: {self.detail}" if self.detail and self.status >= 500 else self.detail or self.title
         if self.field and self.field not in text:
             text = f"{self.field}: {text}"
         return text if text.endswith((".", "!", "?")) else text + "."

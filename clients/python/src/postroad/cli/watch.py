@@ -16,18 +16,19 @@ from postroad.cli.words import output, plain, table
 from postroad.client import Client
 from postroad.models import EnrollmentCounts, SequenceStats, SequenceSummary
 
-OUTCOMES = (
-    "due",
-    "sent",
-    "refused",
-    "unknown",
-    "opened",
-    "clicked",
-    "replied",
-    "bounced",
-    "complained",
-    "unsubscribed",
-)
+#: What is counted of a step, and its heading: short, so that all fit into 80 columns.
+OUTCOMES = {
+    "due": "due",
+    "sent": "sent",
+    "refused": "refused",
+    "unknown": "unknown",
+    "opened": "open",
+    "clicked": "click",
+    "replied": "reply",
+    "bounced": "bounce",
+    "complained": "spam",
+    "unsubscribed": "unsub",
+}
 STATES = ("active", "paused", "completed", "replied", "bounced", "unenrolled", "failed")
 
 
@@ -101,7 +102,8 @@ def picture(sequence: SequenceSummary, counts: SequenceStats) -> Group:
 
 def steps_table(counts: SequenceStats) -> Table:
     """A row a step."""
-    shown = table("step", *OUTCOMES, numbers=OUTCOMES)
+    headings = tuple(OUTCOMES.values())
+    shown = table("step", *headings, numbers=headings)
     for step in counts.steps:
         name = step.key if step.number is None else f"{step.number} {step.key}"
         shown.add_row(plain(name), *(str(getattr(step, outcome)) for outcome in OUTCOMES))
