@@ -1,7 +1,6 @@
 """Does a server answer? Real handshakes, never a bare open port."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -17,6 +16,9 @@ T = TypeVar("T")
 
 POLL = 0.05
 """Seconds between two looks."""
+
+PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+METHOD_FRAME = b"\x01"
 
 
 async def until_answering(ask: Callable[[], Awaitable[T]], *, limit: float, accept: Callable[[T], bool]) -> T:
@@ -42,9 +44,12 @@ async def postgres_answers(dsn: str, *, limit: float = 3.0) -> bool:
 
 
 async def amqp_answers(url: str, *, limit: float = 5.0) -> bool:
-    """True if an AMQP connection to the address's vhost can be opened within `limit` seconds."""
-    host, port = _endpoint(url)
-    if not await _accepts(host, port):
+    """True if an AMQP connection to the address's vhost can be opened within `limit` seconds.
+
+    The greeting is looked at first, because aio-pika leaves a warning behind when it is hung up on.
+    """
+    address = URL(url)
+    if address.scheme == "amqp" and not await _greets(address.host or "", address.port or 5672, limit):
         return False
     try:
         connection = await aio_pika.connect(url, timeout=limit)
@@ -54,17 +59,15 @@ async def amqp_answers(url: str, *, limit: float = 5.0) -> bool:
     return True
 
 
-async def _accepts(host: str, port: int) -> bool:
+async def _greets(host: str, port: int, limit: float) -> bool:
+    """True if whoever listens answers a protocol header with a frame (AMQP 0-9-1, 4.2.2)."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout=2.0)
-    except (OSError, TimeoutError):
+        async with asyncio.timeout(limit):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(PROTOCOL_HEADER)
+                return await reader.readexactly(1) == METHOD_FRAME
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
-
-
-def _endpoint(url: str) -> tuple[str, int]:
-    address = URL(url)
-    return address.host or "127.0.0.1", address.port or (5671 if address.scheme == "amqps" else 5672)
