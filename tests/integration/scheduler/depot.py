@@ -22,7 +22,7 @@ from postroad_scheduler.deliberation import Rules
 from postroad_scheduler.settling import settle
 from postroad_scheduler.taking_up import take_up
 from postroad_scheduler.tick import Pace, Tick
-from postroad_scheduler.values import Key
+from postroad_scheduler.values import Claimed, Key
 
 LEASE = timedelta(seconds=30)
 TIME_TO_ANSWER = timedelta(minutes=10)
@@ -32,8 +32,8 @@ PACE = Pace(claim_size=1000, claim_per_tenant=500, in_flight_per_tenant=5000, le
 
 
 @dataclass(frozen=True)
-class Sequence_:
-    """An active sequence of a tenant."""
+class Course:
+    """An active sequence of a tenant, by its ids."""
 
     tenant_id: UUID
     sequence_id: UUID
@@ -47,7 +47,6 @@ class Depot:
     admin: asyncpg.Connection
     pool: asyncpg.Pool
     start: datetime = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday
-    _names: int = field(default=0)
 
     @cached_property
     def context(self) -> Context:
@@ -96,7 +95,7 @@ class Depot:
         )
         return id_
 
-    async def sequence(self, tenant_id: UUID, *delays: timedelta, preferred_time: str | None = None) -> Sequence_:
+    async def sequence(self, tenant_id: UUID, *delays: timedelta, preferred_time: str | None = None) -> Course:
         """An active sequence with a step per delay: step-1, step-2 and on."""
         sequence_id = new_id()
         async with self.admin.transaction():
@@ -107,7 +106,8 @@ class Depot:
                 sequence_id,
             )
             await self.admin.execute(
-                "INSERT INTO sequence.sequence_versions (tenant_id, sequence_id, version, sender_id) VALUES ($1, $2, 1, $1)",
+                "INSERT INTO sequence.sequence_versions (tenant_id, sequence_id, version, sender_id)"
+                " VALUES ($1, $2, 1, $1)",
                 tenant_id,
                 sequence_id,
             )
@@ -122,9 +122,10 @@ class Depot:
                 preferred_time,
             )
             await self.admin.execute(
-                "UPDATE sequence.sequence_versions SET activated_at = postroad.now() WHERE sequence_id = $1", sequence_id
+                "UPDATE sequence.sequence_versions SET activated_at = postroad.now() WHERE sequence_id = $1",
+                sequence_id,
             )
-        return Sequence_(tenant_id, sequence_id, tenant_id)
+        return Course(tenant_id, sequence_id, tenant_id)
 
     async def contacts(self, tenant_id: UUID, count: int = 1, *, timezone: str | None = None) -> list[UUID]:
         """New contacts of a tenant."""
@@ -140,7 +141,7 @@ class Depot:
 
     async def enroll(
         self,
-        sequence: Sequence_,
+        sequence: Course,
         contacts: Sequence[UUID],
         *,
         intent: str = "run",
@@ -149,7 +150,8 @@ class Depot:
         """Enrollments with their slots; nobody has taken them up."""
         ids = [new_id() for _ in contacts]
         await self.admin.execute(
-            "INSERT INTO sequence.enrollments (tenant_id, enrollment_id, sequence_id, version, contact_id, intent, traceparent)"
+            "INSERT INTO sequence.enrollments"
+            " (tenant_id, enrollment_id, sequence_id, version, contact_id, intent, traceparent)"
             " SELECT $1, e, $2, 1, c, $5, $6 FROM unnest($3::uuid[], $4::uuid[]) AS t (e, c)",
             sequence.tenant_id,
             sequence.sequence_id,
@@ -168,7 +170,7 @@ class Depot:
         )
         return ids
 
-    async def running(self, sequence: Sequence_, count: int = 1, **options: Any) -> list[UUID]:
+    async def running(self, sequence: Course, count: int = 1, **options: Any) -> list[UUID]:
         """New contacts, enrolled and taken up."""
         ids = await self.enroll(sequence, await self.contacts(sequence.tenant_id, count), **options)
         await take_up(self.context, [(sequence.tenant_id, id_) for id_ in ids])
@@ -182,13 +184,13 @@ class Depot:
             intent,
         )
 
-    async def set_sequence(self, sequence: Sequence_, state: str) -> None:
+    async def set_sequence(self, sequence: Course, state: str) -> None:
         """What somebody wants of a sequence."""
         await self.admin.execute(
             "UPDATE sequence.sequences SET state = $2 WHERE sequence_id = $1", sequence.sequence_id, state
         )
 
-    async def pause_sender(self, sequence: Sequence_, *, paused: bool) -> None:
+    async def pause_sender(self, sequence: Course, *, paused: bool) -> None:
         """A person pauses the sender, or ends that."""
         await self.admin.execute(
             "UPDATE sequence.senders SET paused_at = CASE WHEN $2 THEN postroad.now() END WHERE sender_id = $1",
@@ -196,10 +198,13 @@ class Depot:
             paused,
         )
 
-    async def stop(self, tenant_id: UUID, kind: str, *, enrollment_id: UUID | None = None, email: str | None = None) -> None:
+    async def stop(
+        self, tenant_id: UUID, kind: str, *, enrollment_id: UUID | None = None, email: str | None = None
+    ) -> None:
         """What the tracker commits before it tells us."""
         await self.admin.execute(
-            "INSERT INTO tracking.stops (tenant_id, stop_id, kind, event_id, enrollment_id, email) VALUES ($1, $2, $3, $2, $4, $5)",
+            "INSERT INTO tracking.stops (tenant_id, stop_id, kind, event_id, enrollment_id, email)"
+            " VALUES ($1, $2, $3, $2, $4, $5)",
             tenant_id,
             new_id(),
             kind,
@@ -247,7 +252,7 @@ def keys(tenant_id: UUID, enrollments: Sequence[UUID]) -> list[Key]:
     return [(tenant_id, id_) for id_ in enrollments]
 
 
-def settled(due: StepDue, outcome: Outcome, at: datetime, **more: Any) -> StepSettled:
+def settled(due: StepDue | Claimed, outcome: Outcome, at: datetime, **more: Any) -> StepSettled:
     """The answer to a due step."""
     return StepSettled(
         enrollment_id=due.enrollment_id,
@@ -274,13 +279,13 @@ class SendersEnd:
 
     async def take(self, count: int) -> list[StepDue]:
         """Wait until exactly this many have come; give and forget them."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.items) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
         items = self.items
         assert len(items) == count
-        self.messages.clear()
+        self.messages = []
         return items
 
     async def __call__(self, delivery: Delivery) -> None:
@@ -292,9 +297,11 @@ class SendersEnd:
 
 @asynccontextmanager
 async def senders_end(url: str) -> AsyncIterator[SendersEnd]:
-    """Consume what is due; the broker is there to publish with."""
+    """Consume what is due from now on; the broker is there to publish with."""
     async with await Broker.connect(url, name="depot") as broker:
         await declare_topology(broker)
+        async with broker.channel(prefetch=1) as channel:
+            await channel.queue_purge(SENDER_DUE.name)
         end = SendersEnd(broker)
         consumer = Consumer(broker, SENDER_DUE, end, prefetch=100, concurrency=1)
         consuming = asyncio.create_task(consumer.run())

@@ -1,0 +1,170 @@
+"""Each statement prepares as the scheduler's role, and the hot ones stay on their indexes."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from postroad_common.db import AnyConnection, create_pool, queries
+from postroad_stack.databases import Database, clone, drop
+from postroad_stack.pytest_plugin import run
+from postroad_stack.servers import Stack
+
+from .depot import LEASE, MAX_EMISSIONS, Depot
+
+FILES = ("definitions", "due", "progress", "reconcile")
+STATEMENTS = [(file, name) for file in FILES for name in queries("postroad_scheduler", file)]
+CLAIM = queries("postroad_scheduler", "due")["claim"]
+WAITING = 100_000
+
+
+@pytest.mark.parametrize(("file", "name"), STATEMENTS)
+async def test_every_statement_prepares_as_the_schedulers_role(depot: Depot, file: str, name: str) -> None:
+    async with depot.pool.acquire() as conn:
+        await conn.prepare(queries("postroad_scheduler", file)[name])
+
+
+@dataclass
+class Crowd:
+    """A tenant with many enrollments that wait for tomorrow, and connections to look at plans with."""
+
+    tenant_id: UUID
+    admin: asyncpg.Connection
+    pool: asyncpg.Pool
+
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[AnyConnection]:
+        """The scheduler's transaction, whose writes are taken back; plans are those of any arguments."""
+        async with self.pool.acquire() as conn:
+            await conn.execute(f"BEGIN; SET LOCAL app.tenants = '{self.tenant_id}'")
+            await conn.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            yield conn
+            await conn.execute("ROLLBACK")
+
+
+@pytest.fixture(scope="module")
+def crowded(stack: Stack, template_database: Database) -> Iterator[Database]:
+    """A database with a crowd, for the tests of this module to look at."""
+    own = run(clone(stack.postgres.dsn, template_database))
+    run(fill(own))
+    yield own
+    run(drop(stack.postgres.dsn, own))
+
+
+async def fill(database: Database) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    async with asyncpg.create_pool(database.dsn("postroad_scheduler"), min_size=0) as pool:
+        sequence = await (depot := Depot(admin, pool)).sequence(await depot.tenant(), timedelta(days=1))
+    await admin.execute(
+        "INSERT INTO sequence.contacts (tenant_id, contact_id, email)"
+        " SELECT $1, gen_random_uuid(), n || '@recipient.example' FROM generate_series(1, $2) AS n",
+        sequence.tenant_id,
+        WAITING,
+    )
+    await admin.execute(
+        "INSERT INTO sequence.enrollments (tenant_id, enrollment_id, sequence_id, version, contact_id)"
+        " SELECT tenant_id, contact_id, $1, 1, contact_id FROM sequence.contacts",
+        sequence.sequence_id,
+    )
+    await admin.execute(
+        "INSERT INTO schedule.progress (tenant_id, enrollment_id, sequence_id, version, contact_id, sender_id, state,"
+        " phase, step_number, step_key, anchor_at, next_due_at, send_before, wake_at, reason, started_at)"
+        " SELECT tenant_id, enrollment_id, sequence_id, 1, contact_id, tenant_id, 'active', 'waiting', 1, 'step-1',"
+        " now, now + '1 day', now + '2 days', now + '1 day', '[]', now"
+        " FROM sequence.enrollments, postroad.now() AS now"
+    )
+    await admin.execute("VACUUM ANALYZE schedule.progress, sequence.enrollments, sequence.contacts")
+    await admin.close()
+
+
+@pytest_asyncio.fixture
+async def crowd(crowded: Database) -> AsyncIterator[Crowd]:
+    admin = await asyncpg.connect(crowded.admin_dsn)
+    pool = await create_pool(crowded.dsn("postroad_scheduler"), application_name="plans", max_size=1)
+    yield Crowd(await admin.fetchval("SELECT tenant_id FROM sequence.tenants"), admin, pool)
+    await pool.close()
+    await admin.close()
+
+
+async def test_an_empty_poll_reads_a_few_index_pages_however_much_waits(crowd: Crowd) -> None:
+    body = await crowd.admin.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'tenants_to_wake'")
+    poll = body.replace("up_to", "50").replace("> after", f"> '{UUID(int=0)}'")
+    await crowd.admin.execute("SET ROLE postroad_definer")
+    polled = await explain(crowd.admin, poll)
+    async with crowd.undone() as conn:
+        claimed = await explain(conn, CLAIM, [crowd.tenant_id], 500, 5000, LEASE, MAX_EMISSIONS)
+
+    for plan in (polled, claimed):
+        assert {"Seq Scan", "Bitmap Heap Scan"}.isdisjoint(scans_of(plan, "progress"))
+        assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 60
+    assert scans_of(polled, "progress") == {"Index Only Scan"}
+
+
+async def test_a_claim_among_many_reads_only_what_it_takes(crowd: Crowd) -> None:
+    async with crowd.undone() as conn:
+        await conn.execute(
+            "UPDATE schedule.progress SET wake_at = postroad.now() WHERE enrollment_id IN"
+            " (SELECT enrollment_id FROM schedule.progress LIMIT 2000)"
+        )
+        plan = await explain(conn, CLAIM, [crowd.tenant_id], 500, 5000, LEASE, MAX_EMISSIONS)
+
+    assert {"Seq Scan", "Bitmap Heap Scan"}.isdisjoint(scans_of(plan, "progress") | scans_of(plan, "enrollments"))
+    assert most_rows(plan, "progress") == 500
+
+
+@pytest.mark.parametrize("name", ["lock_running", "read_facts", "apply"])
+async def test_settling_reads_only_the_rows_it_settles(crowd: Crowd, name: str) -> None:
+    rows = await crowd.admin.fetch("SELECT enrollment_id FROM schedule.progress ORDER BY 1 LIMIT 500")
+    statement = queries("postroad_scheduler", "progress")[name]
+    async with crowd.undone() as conn:
+        arguments = await arguments_of(conn, statement, crowd.tenant_id, [row["enrollment_id"] for row in rows])
+        plan = await explain(conn, statement, *arguments)
+
+    for table in ("progress", "enrollments", "contacts"):
+        assert "Seq Scan" not in scans_of(plan, table)
+
+
+async def arguments_of(conn: Any, statement: str, tenant_id: UUID, ids: list[UUID]) -> list[Any]:
+    """Arrays as long as the ids, of whatever types the statement takes; in `apply` a state and a phase come fourth."""
+    samples: dict[str, Any] = {"timestamptz": await conn.fetchval("SELECT postroad.now()"), "text": "[]", "bytea": b""}
+    arguments: list[Any] = []
+    for number, parameter in enumerate((await conn.prepare(statement)).get_parameters()):
+        kind = parameter.name.removesuffix("[]")
+        value = (
+            tenant_id if number < 2 else "active" if number == 3 else "waiting" if number == 4 else samples.get(kind, 0)
+        )
+        arguments.append([value] * len(ids) if parameter.name.endswith("[]") else value)
+    arguments[1] = ids
+    return arguments
+
+
+async def explain(conn: Any, statement: str, *arguments: Any) -> dict[str, Any]:
+    """The executed plan's root node."""
+    (row,) = await conn.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *arguments)
+    plan: dict[str, Any] = json.loads(row[0])[0]["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def scans_of(plan: dict[str, Any], table: str) -> set[str]:
+    return {
+        node["Node Type"]
+        for node in nodes(plan)
+        if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable"
+    }
+
+
+def most_rows(plan: dict[str, Any], table: str) -> int:
+    return max(int(node["Actual Rows"]) for node in nodes(plan) if node.get("Relation Name") == table)
