@@ -63,6 +63,7 @@ async def create_pool(dsn: str, *, application_name: str, max_size: int) -> Pool
         server_settings={
             "application_name": application_name,
             "timezone": "UTC",
+            "jit": "off",  # batches are estimated dear and run in milliseconds; compiling them takes seconds
             "statement_timeout": f"{STATEMENT_SECONDS:.0f}s",
             "lock_timeout": "10s",
             "idle_in_transaction_session_timeout": "30s",
