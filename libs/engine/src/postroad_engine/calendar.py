@@ -38,7 +38,7 @@ def next_wall_clock(earliest: datetime, wall: time, zone: ZoneInfo) -> datetime:
 def wall_clock(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """The UTC instant of a wall-clock time on a local day; the first valid one after a gap, the first of a fold."""
     wanted = datetime.combine(day, wall)
-    instant = wanted.replace(tzinfo=zone).astimezone(UTC)
+    instant = wanted.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if _local(instant, zone) == wanted:
         return instant
     before = wanted.replace(tzinfo=zone, fold=1).astimezone(UTC)

@@ -3,17 +3,21 @@
 import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from html import unescape
+
+from postroad_engine.html_tokens import VALUE, unquoted
 
 # A comment, or an <a> up to and with the value of its href. Attributes before it are consumed whole, so that an href
 # inside another attribute's value is not taken for one, and so that no part of the text is looked at twice. Letters
 # in both cases rather than a flag: with a flag the search loses its fast look for "<".
 _HREF = "[hH][rR][eE][fF]"
-_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
-_ATTRIBUTE = rf"""\s+(?!{_HREF}[\s=])[^\s=>"'/<]+(?:\s*=\s*{_VALUE})?"""
+_ATTRIBUTE = rf"""\s+(?!{_HREF}[\s=])[^\s=>"'/<]+(?:\s*=\s*{VALUE})?"""
 _LINK = re.compile(
-    rf"""<(?:!--.*?(?:-->|\Z)|([aA](?=\s)(?:{_ATTRIBUTE})*+)(?:\s+{_HREF}\s*=\s*({_VALUE}))?)""", re.DOTALL
+    rf"""<(?:!--.*?(?:-->|\Z)|([aA](?=\s)(?:{_ATTRIBUTE})*+)(?:\s+{_HREF}\s*=\s*({VALUE}))?)""", re.DOTALL
 )
+# As browsers read an address (WHATWG URL): these at its ends, and line breaks and tabs anywhere, are no part of it.
+_ENDS = "".join(map(chr, range(0x21)))
+_BREAKS = dict.fromkeys(map(ord, "\t\r\n"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BODY_END = re.compile(r"</[bB][oO][dD][yY]\s*>")
 
 
@@ -43,7 +47,9 @@ def add_pixel(html: str, url: str) -> str:
 @lru_cache(maxsize=2048)  # a mail to many has the same links
 def _target(value: str) -> str | None:
     """The address in an href as it stands in HTML; None when it is not one of the web."""
-    target = unescape(value[1:-1] if value[0] in "\"'" else value).strip()
+    target = unquoted(value).strip(_ENDS).translate(_BREAKS)
+    if _CONTROL.search(target):
+        return None
     return target if target[:8].lower().startswith(("http://", "https://")) else None
 
 

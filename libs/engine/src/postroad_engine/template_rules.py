@@ -23,7 +23,7 @@ CONTACT_FIELDS = frozenset(
 LOOP_FIELDS = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0"})
 TESTS = frozenset({"defined", "undefined", "string", "number", "mapping", "sequence"})
 
-MAX_NODES = 5_000
+MAX_NODES = 2_000
 MAX_DEPTH = 40
 
 _ALLOWED = (

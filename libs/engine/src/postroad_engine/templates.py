@@ -7,13 +7,15 @@ from itertools import islice
 from types import TracebackType
 
 import jinja2
+from jinja2 import nodes
 
-from postroad_engine.derived_text import derive_text
+from postroad_engine.derived_text import derive_text, finish_text
 from postroad_engine.errors import Part, TemplateError
 from postroad_engine.sandbox import BoundedContext, Sandbox, bound_loops
 from postroad_engine.template_rules import check
 
 MAX_SOURCE = 256_000  # characters of each part
+MAX_TOKENS = 10_000  # parsing takes time with their number
 MAX_OUTPUT = 1_000_000  # bytes of each part, in UTF-8
 
 _BATCH = 64  # pieces between two looks at the size
@@ -43,6 +45,7 @@ class Template:
     subject: jinja2.Template
     html: jinja2.Template
     text: jinja2.Template
+    text_is_derived: bool
 
     @classmethod
     def compile(cls, subject: str, html: str, text: str) -> "Template":
@@ -51,8 +54,9 @@ class Template:
         if not html.strip() and not text.strip():
             raise TemplateError("html", "a template needs HTML or text")
         compiled_html = _compile(html, "html")
-        text = text if text.strip() else derive_text(_ENVIRONMENTS["html"], html)
-        return cls(_compile(subject, "subject"), compiled_html, _compile(text, "text"))
+        derived = not text.strip()
+        source = derive_text(_ENVIRONMENTS["html"], html) if derived else text
+        return cls(_compile(subject, "subject"), compiled_html, _compile(source, "text"), derived)
 
     def render(self, context: Mapping[str, object]) -> Rendered:
         """Raises TemplateError, as for a missing variable without a default. The context's shape is in ROOTS."""
@@ -60,7 +64,8 @@ class Template:
         subject = _render(self.subject, variables, "subject")
         if _NOT_IN_A_HEADER.search(subject):
             raise TemplateError("subject", "a value in it holds a line break or another control character")
-        return Rendered(subject, _render(self.html, variables, "html"), _render(self.text, variables, "text"))
+        html, text = _render(self.html, variables, "html"), _render(self.text, variables, "text")
+        return Rendered(subject, html, finish_text(text) if self.text_is_derived else text)
 
 
 def _check_subject(source: str) -> None:
@@ -74,12 +79,11 @@ def _compile(source: str, part: Part) -> jinja2.Template:
     if len(source) > MAX_SOURCE:
         raise TemplateError(part, f"a part has at most {MAX_SOURCE} characters")
     _check_characters(source, part)
-    environment = _ENVIRONMENTS[part]
     try:
-        tree = environment.parse(source)
+        tree = _parse(source, part)
         check(tree, part)
         bound_loops(tree)
-        return environment.from_string(tree)
+        return _ENVIRONMENTS[part].from_string(tree)
     except TemplateError:
         raise
     except jinja2.TemplateSyntaxError as error:
@@ -87,6 +91,13 @@ def _compile(source: str, part: Part) -> jinja2.Template:
     except Exception as error:  # a user's program: whatever it breaks is its own fault
         message = "it is nested too deeply" if isinstance(error, RecursionError) else "it cannot be read"
         raise TemplateError(part, message) from error
+
+
+def _parse(source: str, part: Part) -> nodes.Template:
+    environment = _ENVIRONMENTS[part]
+    if sum(1 for _ in islice(environment.lex(source), MAX_TOKENS + 1)) > MAX_TOKENS:
+        raise TemplateError(part, f"a part has at most {MAX_TOKENS} words and signs in its tags")
+    return environment.parse(source)
 
 
 def _render(template: jinja2.Template, variables: dict[str, object], part: Part) -> str:
