@@ -18,13 +18,15 @@ CREATE FUNCTION postroad.tenants() RETURNS uuid[]
 $$ SELECT string_to_array(nullif(current_setting('app.tenants', true), ''), ',')::uuid[] $$;
 
 -- Puts the tenant wall on a table, partitions included (each must be named: a partition does not inherit it).
+-- IS TRUE changes nothing but the plans: statements name their tenant, and an index condition on it twice makes the
+-- planner believe that any index which begins with the tenant finds one row.
 CREATE PROCEDURE postroad.wall(target regclass) LANGUAGE plpgsql AS
 $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
     EXECUTE format(
-        'CREATE POLICY tenants ON %s USING (tenant_id = ANY ((SELECT postroad.tenants())::uuid[]))', target);
+        'CREATE POLICY tenants ON %s USING ((tenant_id = ANY ((SELECT postroad.tenants())::uuid[])) IS TRUE)', target);
 END
 $$;
 
