@@ -10,7 +10,9 @@ from uuid import UUID
 import aio_pika
 import asyncpg
 import pytest
+from opentelemetry.sdk.trace import SpanProcessor
 
+from postroad_common import telemetry
 from postroad_common.amqp import Broker, Consumer, Delivery, Parcel, Poison, Queue, Retry
 from postroad_common.amqp.handling import Handler
 from postroad_common.amqp.parking import list_parking, replay, show
@@ -289,6 +291,29 @@ async def test_what_is_published_while_handling_carries_the_correlation(broker: 
         await eventually(lambda: len(seen) == 2)
 
     assert seen[0] == seen[1]
+
+
+async def test_the_handling_of_a_message_is_part_of_the_trace_that_published_it(broker: Broker, queue: Queue) -> None:
+    telemetry.record("test", SpanProcessor(), ratio=1.0)
+    handled: list[str | None] = []
+
+    async def handler(delivery: Delivery) -> None:
+        handled.append(delivery.traceparent)
+        handled.append(telemetry.current_traceparent())
+
+    with telemetry.root_span("request"):
+        published = telemetry.current_traceparent()
+        await broker.publish(numbered(1))
+    async with consuming(broker, queue, handler):
+        await eventually(lambda: handled)
+    telemetry.shutdown()
+
+    carried, inside = handled
+    assert carried == published
+    assert published is not None
+    assert inside is not None
+    assert inside.split("-")[1] == published.split("-")[1]
+    assert inside != published
 
 
 def _depth_is(url: str, queue: str, expected: int) -> Callable[[], object]:

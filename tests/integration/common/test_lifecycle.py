@@ -1,6 +1,7 @@
 """A service process from start to end, as its operator sees it."""
 
 import base64
+import gzip
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from postroad_common.amqp import Broker, declare_topology
@@ -226,6 +229,27 @@ async def test_work_that_crashes_ends_the_process_for_its_supervisor_to_restart(
     crashed = service.said("work crashed: the process ends")
     assert crashed is not None
     assert "planted" in crashed["exception"]
+
+
+async def test_the_last_spans_are_sent_before_the_end(start: Start) -> None:
+    bodies: list[bytes] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        return web.Response(content_type="application/x-protobuf")
+
+    receiver = web.Application()
+    receiver.router.add_post("/v1/traces", receive)
+    async with TestServer(receiver) as otlp:
+        service = start(POSTROAD_OTLP_ENDPOINT=str(otlp.make_url("")), POSTROAD_TRACE_SAMPLE_RATIO="1")
+        await get(f"{await service.listening()}/hello")
+        service.signal(signal.SIGTERM)
+        assert await service.process.wait(20) == 0
+
+    sent = b"".join(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body for body in bodies)
+    assert b"GET /hello" in sent
+    assert b"greet" in sent
+    assert b"postroad-example" in sent
 
 
 def _setting(server: str, database: Database, vhost: str) -> tuple[str, URL]:

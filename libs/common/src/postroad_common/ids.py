@@ -34,9 +34,9 @@ def unpack_ref(ref: str) -> tuple[UUID, UUID]:
         raise RefError("a reference has 43 characters")
     try:
         raw = base64.b64decode(ref + "=", altchars=b"-_", validate=True)
+        tenant_id, id_ = UUID(bytes=raw[:16]), UUID(bytes=raw[16:])
     except (binascii.Error, ValueError) as error:
-        raise RefError("a reference is base64url") from error
-    tenant_id, id_ = UUID(bytes=raw[:16]), UUID(bytes=raw[16:])
+        raise RefError("a reference is base64url of 32 bytes") from error
     if pack_ref(tenant_id, id_) != ref:  # the last character has two spare bits: one spelling only
         raise RefError("a reference has one spelling")
     return tenant_id, id_

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -30,6 +29,9 @@ def setup(name: str, settings: CommonSettings) -> None:
     """Record traces of this process and, when an endpoint is set, send them there in batches."""
     if settings.otlp_endpoint is None:
         return
+    # A tenth of the time that a process takes to start, for what most installations do not use.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
     exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint.rstrip("/") + "/v1/traces", timeout=5)
     record(name, BatchSpanProcessor(exporter), ratio=settings.trace_sample_ratio)
 
