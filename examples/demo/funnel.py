@@ -33,6 +33,8 @@ async def follow(scene: Scene, player: Player, *, patience: float) -> SequenceSt
             idle = player.idle
             stats = await scene.client.stats(scene.sequence.id)
             show(stats)
+            if not stats.enrollments.running:
+                player.sequence_is_over()
             # Idle before the look and nothing under way in it: these stats are the last ones.
             if (idle and player.idle and not stats.enrollments.running) or time.monotonic() > deadline:
                 return stats

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+from aiohttp import ClientSession, ClientTimeout
 
 from examples.demo.letter import BadLetterError, Letter, read_letter
 from examples.demo.people import STEPS, Deed, Ending, Person
+from examples.demo.provider import Provider
 from examples.demo.tally import Tally
 from postroad_common.ids import unpack_ref
-from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
+from postroad_stack.fake_esps import WebhookRequest
 from postroad_stack.smtp_server import Accepted, SmtpServer
 
 ENDS_AS = {
@@ -32,17 +33,19 @@ EVENT_OF = {
     Ending.UNSUBSCRIBE: "unsubscribed",
 }
 AT_ONCE = 24
+BROWSER = {"Accept": "text/html"}
 LOOK = 0.05  # seconds between two looks into the SMTP server's log
 
 
 @dataclass(frozen=True)
-class Provider:
-    """The mail provider's side: where it posts, and with what it proves itself."""
+class Answer:
+    """What a surface answered."""
 
-    sendgrid: FakeSendGrid
-    sendgrid_url: str
-    postmark: FakePostmark
-    postmark_url: str
+    asked: str
+    status: int
+    location: str
+    listed: str  # the header that lists what is on the wire
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -69,30 +72,35 @@ class Player:
     _delivered: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._http = httpx.AsyncClient(timeout=30, headers={"User-Agent": "Recipient/1.0 (a mail program)"})
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._refused = 0
+        self._over = asyncio.Event()
 
     @property
     def idle(self) -> bool:
         """Whether everything that arrived has been dealt with."""
         return not self._busy and not self._delivered and self._last == self.smtp.accepted_count()
 
+    def sequence_is_over(self) -> None:
+        """What people do after the last mail, they do now: it must not change how the sequence ended."""
+        self._over.set()
+
     async def play(self) -> None:
         """React to mail until cancelled."""
-        try:
-            while True:
-                self._note_refused()
-                for mail in self.smtp.accepted_after(self._last):
-                    self._last = mail.number
-                    self._receive(mail)
-                await self._report_deliveries()
-                await asyncio.sleep(LOOK)
-        finally:
-            for task in self._busy:
-                task.cancel()
-            await asyncio.gather(*self._busy, return_exceptions=True)
-            await self._http.aclose()
+        timeout = ClientTimeout(total=30)
+        async with ClientSession(headers={"User-Agent": "Recipient/1.0 (a mail program)"}, timeout=timeout) as http:
+            try:
+                while True:
+                    self._note_refused()
+                    for mail in self.smtp.accepted_after(self._last):
+                        self._last = mail.number
+                        self._receive(http, mail)
+                    await self._report_deliveries(http)
+                    await asyncio.sleep(LOOK)
+            finally:
+                for task in self._busy:
+                    task.cancel()
+                await asyncio.gather(*self._busy, return_exceptions=True)
 
     def _note_refused(self) -> None:
         refused = self.smtp.events("refused")
@@ -104,7 +112,7 @@ class Player:
             self.tally.ends[recipient] = "bounced"
         self._refused = len(refused)
 
-    def _receive(self, mail: Accepted) -> None:
+    def _receive(self, http: ClientSession, mail: Accepted) -> None:
         """Count the mail, check it, and let its recipient get to it."""
         recipient = mail.recipient
         self.tally.arrived[recipient] += 1
@@ -117,7 +125,7 @@ class Player:
         self._check(mail, letter, step)
         if recipient in self.people and step <= STEPS:
             self.tally.saw(step, "accepted", recipient)
-            task = asyncio.create_task(self._react(recipient, step, letter))
+            task = asyncio.create_task(self._react(http, recipient, step, letter))
             self._busy.add(task)
             task.add_done_callback(self._done)
 
@@ -139,93 +147,85 @@ class Player:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.tally.faults.append(f"{type(error).__name__}: {error}")
 
-    async def _react(self, recipient: str, step: int, letter: Letter) -> None:
+    async def _react(self, http: ClientSession, recipient: str, step: int, letter: Letter) -> None:
         deed = self.people[recipient].deeds[step - 1]
         if deed.ending is not Ending.BOUNCE:
             self._delivered.append(self.provider.sendgrid.event("delivered", email=recipient, ref=letter.reference))
             self.tally.did(step, "delivered", recipient)
         await asyncio.sleep(deed.pause)
         async with self._gate:
-            await self._look(recipient, step, letter, deed)
-            if deed.ending is not None:
-                await self._end(recipient, step, letter, deed.ending)
+            await self._look(http, recipient, step, letter, deed)
+        if deed.ending is not None:
+            if step == STEPS:
+                await self._over.wait()
+            await self._end(http, recipient, step, letter, deed.ending)
 
-    async def _look(self, recipient: str, step: int, letter: Letter, deed: Deed) -> None:
+    async def _look(self, http: ClientSession, recipient: str, step: int, letter: Letter, deed: Deed) -> None:
         for _ in range(deed.opens):
-            picture = await self._http.get(letter.pixel)
-            self._expect(picture, 200)
+            self._expect(200, await _ask(http, "GET", letter.pixel))
             self.tally.did(step, "opened", recipient)
         if deed.reads_unsubscribe_page:
-            self._expect(await self._http.get(letter.unsubscribe, headers={"Accept": "text/html"}), 200)
+            self._expect(200, await _ask(http, "GET", letter.unsubscribe, headers=BROWSER))
         if deed.clicks and letter.links:
-            answer = await self._http.get(letter.links[0], headers={"Accept": "text/html"})
-            self._expect(answer, 302)
-            if urlsplit(answer.headers.get("Location", "")).hostname not in self.link_hosts:
-                self.tally.faults.append(
-                    f"step {step} to {recipient}: its link led to {answer.headers.get('Location')}"
-                )
+            answer = await _ask(http, "GET", letter.links[0], headers=BROWSER)
+            self._expect(302, answer)
+            if urlsplit(answer.location).hostname not in self.link_hosts:
+                self.tally.faults.append(f"step {step} to {recipient}: its link led to {answer.location}")
             self.tally.did(step, "clicked", recipient)
 
-    async def _end(self, recipient: str, step: int, letter: Letter, ending: Ending) -> None:
-        answer = await self._send(recipient, letter, ending)
-        self._expect(answer, 200)
+    async def _end(self, http: ClientSession, recipient: str, step: int, letter: Letter, ending: Ending) -> None:
+        answer = await self._send(http, recipient, letter, ending)
+        self._expect(200, answer)
         self.tally.did(step, EVENT_OF[ending], recipient)
-        self.tally.ends[recipient] = ENDS_AS[ending]
+        if step < STEPS:
+            self.tally.ends[recipient] = ENDS_AS[ending]
         self._stopped[recipient] = Stopped(time.time_ns(), _on_the_wire(answer))
 
-    async def _send(self, recipient: str, letter: Letter, ending: Ending) -> httpx.Response:
-        provider = self.provider
-        match ending:
-            case Ending.UNSUBSCRIBE:
-                return await self._http.post(letter.unsubscribe, data={"List-Unsubscribe": "One-Click"})
-            case Ending.REPLY:
-                reply = provider.postmark.reply(
-                    email=recipient, in_reply_to=letter.message_id, text="Thank you, could we talk on Thursday?"
-                )
-                return await self._post(provider.postmark_url, provider.postmark.request(reply))
-            case Ending.BOUNCE:
-                event = provider.sendgrid.event(
-                    "bounce",
-                    email=recipient,
-                    ref=letter.reference,
-                    type="bounce",
-                    status="5.1.1",
-                    reason="550 5.1.1 mailbox unavailable",
-                )
-                return await self._post(provider.sendgrid_url, provider.sendgrid.request([event]))
-            case Ending.COMPLAINT:
-                event = provider.sendgrid.event("spamreport", email=recipient, ref=letter.reference)
-                return await self._post_twice(provider.sendgrid_url, provider.sendgrid.request([event]))
+    async def _send(self, http: ClientSession, recipient: str, letter: Letter, ending: Ending) -> Answer:
+        if ending is Ending.UNSUBSCRIBE:
+            return await _ask(http, "POST", letter.unsubscribe, data={"List-Unsubscribe": "One-Click"})
+        url, request = self.provider.report(ending, recipient, letter)
+        answer = await _post(http, url, request)
+        if ending is Ending.COMPLAINT:
+            # As providers do when they miss the answer: the same bytes again must change nothing.
+            self._expect(200, await _post(http, url, request))
+            self.tally.redelivered += 1
+        return answer
 
-    async def _post(self, url: str, request: WebhookRequest) -> httpx.Response:
-        return await self._http.post(url, content=request.body, headers=dict(request.headers))
-
-    async def _post_twice(self, url: str, request: WebhookRequest) -> httpx.Response:
-        """As providers do when they miss the answer: the same bytes again must change nothing."""
-        first = await self._post(url, request)
-        self._expect(await self._post(url, request), 200)
-        self.tally.redelivered += 1
-        return first
-
-    async def _report_deliveries(self) -> None:
+    async def _report_deliveries(self, http: ClientSession) -> None:
         """SendGrid posts events of several messages in one signed array."""
         batch = self._delivered[:50]
         if batch:
             request = self.provider.sendgrid.request(batch)
-            self._expect(await self._post(self.provider.sendgrid_url, request), 200)
+            self._expect(200, await _post(http, self.provider.sendgrid_url, request))
             del self._delivered[: len(batch)]
 
-    def _expect(self, answer: httpx.Response, status: int) -> None:
-        if answer.status_code != status:
-            shown = f"{answer.request.method} {answer.url.path[:20]}… answered {answer.status_code}, not {status}"
-            self.tally.faults.append(f"{shown}: {answer.text[:200]}")
+    def _expect(self, status: int, answer: Answer) -> None:
+        if answer.status != status:
+            shown = f"{answer.asked} answered {answer.status}, not {status}"
+            self.tally.faults.append(f"{shown}: {answer.body[:200].decode(errors='replace')}")
 
 
-def _on_the_wire(answer: httpx.Response) -> frozenset[str]:
+async def _ask(http: ClientSession, method: str, url: str, **request: Any) -> Answer:
+    async with http.request(method, url, allow_redirects=False, **request) as response:
+        return Answer(
+            asked=f"{method} {response.url.path[:20]}",
+            status=response.status,
+            location=response.headers.get("Location", ""),
+            listed=response.headers.get("Postroad-On-The-Wire", ""),
+            body=await response.read(),
+        )
+
+
+async def _post(http: ClientSession, url: str, request: WebhookRequest) -> Answer:
+    return await _ask(http, "POST", url, data=request.body, headers=request.headers)
+
+
+def _on_the_wire(answer: Answer) -> frozenset[str]:
     """The messages that the answer to a stop names as beyond recall."""
-    listed = {part.strip() for part in answer.headers.get("Postroad-On-The-Wire", "").split(",") if part.strip()}
+    listed = {part.strip() for part in answer.listed.split(",") if part.strip()}
     try:
-        body = json.loads(answer.content)
+        body = json.loads(answer.body)
     except ValueError:
         return frozenset(listed)
     return frozenset(listed | {str(message) for message in body.get("on_the_wire", ())})

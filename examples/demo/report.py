@@ -21,7 +21,11 @@ async def account(scene: Scene, player: Player, stats: SequenceStats) -> tuple[l
     """Both sides of every count, and what verify says."""
     events = Counter(event.type for event in await scene.client.events(sequence_id=scene.sequence.id))
     proofs = await scene.client.verify()
-    return compare(player.tally, scene.people, stats, events, verified=proofs.ok), proofs
+    reported = dict.fromkeys(scene.people, "never enrolled")
+    addresses = {contact.id: contact.email for contact in await scene.client.contacts()}
+    for enrollment in await scene.client.enrollments(sequence_id=scene.sequence.id):
+        reported[addresses[enrollment.contact_id]] = enrollment.state
+    return compare(player.tally, reported, stats, events, verified=proofs.ok), proofs
 
 
 def show_account(
@@ -50,7 +54,7 @@ async def show_samples(scene: Scene, player: Player) -> None:
     """The story of somebody who replied, somebody who bounced and somebody who got to the end."""
     output.rule("Everything can be asked why")
     ends = player.tally.ends
-    completed = next((email for email in scene.people if email not in ends), None)
+    completed = next((email for email in scene.people if email not in ends and player.tally.arrived[email]), None)
     samples = [next((email for email, end in ends.items() if end == wanted), None) for wanted in ("replied", "bounced")]
     for email in (*samples, completed):
         if email is not None:

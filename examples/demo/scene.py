@@ -12,7 +12,7 @@ from uuid import UUID
 
 from examples.demo.letter import links_of
 from examples.demo.people import Person, person
-from examples.demo.player import Provider
+from examples.demo.provider import Provider
 from examples.demo.stage import Stage
 from postroad import Client
 from postroad.models import ImportReport, Sequence, WebhookSource

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from examples.demo.people import STEPS
@@ -56,27 +56,30 @@ class Tally:
         """How many mails of a step."""
         return len(self.unique[step, what])
 
-    def expected_ends(self, people: Iterable[str]) -> Counter[str]:
-        """How many should have ended how: who got the last mail has completed, whatever they did with it."""
-        return Counter(
-            "completed" if self.arrived[email] >= STEPS else self.ends.get(email, "no end") for email in people
-        )
+    def end_of(self, email: str, reported: str) -> str:
+        """How the sequence ended for somebody.
+
+        Who was stopped when the last mail had already come may rightly be reported as either.
+        """
+        stopped, complete = self.ends.get(email), self.arrived[email] >= STEPS
+        if stopped is not None and complete:
+            return reported if reported in {stopped, "completed"} else stopped
+        return stopped or ("completed" if complete else "not ended")
 
 
 def compare(
-    tally: Tally, people: Iterable[str], stats: SequenceStats, events: Mapping[str, int], *, verified: bool
+    tally: Tally, reported: Mapping[str, str], stats: SequenceStats, events: Mapping[str, int], *, verified: bool
 ) -> list[Line]:
-    """Every count of the player beside that of the services."""
-    everybody = list(people)
-    lines = [Line("enrollments", len(everybody), stats.enrollments.total)]
+    """Every count of the player beside that of the services; `reported` is each person's end as the services say."""
+    lines = [Line("enrollments", len(reported), stats.enrollments.total)]
     for number, step in enumerate(stats.steps, start=1):
         lines += [
             Line(f"step {number} {step.key}: {what}", tally.count(number, what), getattr(step, what))
             for what in PER_STEP
         ]
-    ends = tally.expected_ends(everybody)
+    ends = Counter(tally.end_of(email, end) for email, end in reported.items())
     lines += [Line(f"ended {end}", ends[end], getattr(stats.enrollments, end)) for end in ENDS]
-    lines.append(Line("not ended", ends["no end"], stats.enrollments.running))
+    lines.append(Line("not ended", ends["not ended"], stats.enrollments.running))
     lines += [Line(f"{what} events", tally.events[what], events.get(what, 0)) for what in EVENTS]
     lines.append(Line("faults seen by the player", len(tally.faults), 0))
     lines.append(Line("rules broken, says verify", 0, 0 if verified else 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +26,7 @@ def moment(at: datetime | None) -> str:
 
 def table(*columns: str, numbers: Sequence[str] = (), title: str | None = None) -> Table:
     """A table whose named columns hold numbers."""
-    made = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    made = Table(title=title, title_justify="left", header_style="bold underline", box=None, padding=(0, 1, 0, 0))
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left")
     return made
