@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 
 from examples.demo.funnel import follow
@@ -17,9 +18,6 @@ from postroad.cli.words import output, plain
 from postroad.errors import PostroadError
 from postroad_stack import StackError
 
-PATIENCE = 55.0
-"""Seconds that the play may take after set-up."""
-
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
@@ -27,6 +25,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="end by itself; exit 1 if the counts differ")
     parser.add_argument("--seed", type=int, default=7, help="who does what; the same seed plays the same people")
     parser.add_argument("--contacts", type=Path, default=EXAMPLES / "contacts.csv", help="another CSV")
+    parser.add_argument("--patience", type=float, default=55.0, help="seconds that the play may take after set-up")
     parser.add_argument("--logs", type=Path, help="keep the services' logs in this directory")
     return parser.parse_args(arguments)
 
@@ -43,7 +42,7 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
         player = Player(stage.smtp, scene.people, scene.provider, scene.link_hosts)
         playing = asyncio.create_task(player.play())
         try:
-            agreed = await _play(scene, player, playing)
+            agreed = await _play(scene, player, playing, options.patience)
             if not options.once:
                 await _stay(stage, scene, playing)
             return 0 if agreed else 1
@@ -52,10 +51,12 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
             await asyncio.gather(playing, return_exceptions=True)
 
 
-async def _play(scene: Scene, player: Player, playing: asyncio.Task[None]) -> bool:
+async def _play(scene: Scene, player: Player, playing: asyncio.Task[None], patience: float) -> bool:
     """Enroll everybody, follow the sequence to its end and give account; whether both sides agree."""
+    began = time.monotonic()
     await scene.client.enroll_all(scene.sequence.id)
-    stats = await follow(scene, player, patience=PATIENCE)
+    stats = await follow(scene, player, patience=patience)
+    output.print(plain(f"Played in {time.monotonic() - began:.0f} s."))
     if playing.done():
         await playing  # raises what ended it
     lines, proofs = await account(scene, player, stats)
