@@ -245,7 +245,7 @@ class Walk(RuleBasedStateMachine):
 
 
 TestWalk = Walk.TestCase
-TestWalk.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestWalk.settings = settings(max_examples=80, stateful_step_count=40)
 
 
 def test_left_alone_every_enrollment_ends_within_a_bounded_number_of_decisions() -> None:

@@ -35,7 +35,7 @@ class EnrollmentView:
     """Where an enrollment is, from its progress row.
 
     `step_number` is the step that is next or in hand and `anchor_at` what its delay counts from. `deferrals` counts
-    how often a mail server put off this step, and `next_due_at` is when it was last placed; both belong to the step.
+    how often a mail server put off this step, and `next_due_at` is when it was last due; both belong to the step.
     A fresh enrollment is `EnrollmentView(enrollment_id, anchor_at)`.
     """
 

@@ -1,6 +1,7 @@
 """A fingerprint of what a decision was taken on, stored with it: the same inputs give the same decision."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from uuid import UUID
 
@@ -24,8 +25,15 @@ def inputs_hash(
     policy: Policy = DEFAULT_POLICY,
 ) -> bytes:
     """16 bytes. A version never changes, so its id and number stand for the definition."""
-    inputs = (definition.sequence_id, definition.version, enrollment, contact, facts, now, settlement, policy)
+    spans = orjson.Fragment(_policy_json(policy))
+    inputs = (definition.sequence_id, definition.version, enrollment, contact, facts, now, settlement, spans)
     return blake2b(orjson.dumps(inputs, default=_plain), digest_size=_BYTES).digest()
+
+
+@cache
+def _policy_json(policy: Policy) -> bytes:
+    """A process has one policy, or few, and its many spans would be most of the work."""
+    return orjson.dumps(policy, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Reasons that place a step in time."""
+"""Reasons that say when a step is due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,7 +81,7 @@ class ZoneFallback(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Overdue(Reason):
-    """The step could not go when it was due and is too late for that: it is placed anew."""
+    """The step could not go when it was due and is too late for that: it is timed anew."""
 
     kind: ClassVar[str] = "overdue"
     was_due_at: datetime
@@ -108,7 +108,7 @@ class RetryAt(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Expired(Reason):
-    """The step was not sent before its last moment and goes back to be placed anew."""
+    """The step was not sent before its last moment and goes back to be timed anew."""
 
     kind: ClassVar[str] = "expired"
     send_before: datetime

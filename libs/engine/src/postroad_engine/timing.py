@@ -33,8 +33,8 @@ _UTC = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
-    """What the placement rules look at. `retry` is when a step that a server put off may be tried again."""
+class Timing:
+    """What the rules of timing look at. `retry` is when a step that a server put off may be tried again."""
 
     step: Step
     anchor_at: datetime
@@ -53,48 +53,48 @@ class Moved:
     reasons: tuple[Reason, ...] = ()
 
 
-Rule: TypeAlias = Callable[[Placing, datetime], Moved]
+Rule: TypeAlias = Callable[[Timing, datetime], Moved]
 
 
-def place(placing: Placing) -> Moved:
-    """The instant at which the step goes, as all rules together say."""
-    candidate = placing.anchor_at
+def due(timing: Timing) -> Moved:
+    """The instant at which the step is due, as all rules together say."""
+    candidate = timing.anchor_at
     reasons: tuple[Reason, ...] = ()
     for rule in RULES:
-        moved = rule(placing, candidate)
+        moved = rule(timing, candidate)
         candidate, reasons = moved.candidate, reasons + moved.reasons
     return Moved(candidate, reasons)
 
 
-def after_delay(placing: Placing, candidate: datetime) -> Moved:
+def after_delay(timing: Timing, candidate: datetime) -> Moved:
     """The step's delay and preferred time, counted from its anchor."""
-    step = placing.step
+    step = timing.step
     previous = step.number - 1 or None
-    delay = DelayAfter(step.delay, previous, placing.anchor_at)
+    delay = DelayAfter(step.delay, previous, timing.anchor_at)
     if step.preferred_time is None:
         return Moved(candidate + step.delay, (delay,))
-    where, fallbacks = resolve_zone(placing.contact_timezone, placing.tenant_timezone)
+    where, fallbacks = resolve_zone(timing.contact_timezone, timing.tenant_timezone)
     instant = due_at(candidate, step.delay, step.preferred_time, where)
     return Moved(instant, (delay, *fallbacks, *_clock_reasons(instant, step, where)))
 
 
-def after_retry_wait(placing: Placing, candidate: datetime) -> Moved:
+def after_retry_wait(timing: Timing, candidate: datetime) -> Moved:
     """The wait that a mail server's deferral asks for."""
-    if placing.retry is None or placing.retry.until <= candidate:
+    if timing.retry is None or timing.retry.until <= candidate:
         return Moved(candidate)
-    return Moved(placing.retry.until, (placing.retry,))
+    return Moved(timing.retry.until, (timing.retry,))
 
 
-def unless_long_overdue(placing: Placing, candidate: datetime) -> Moved:
+def unless_long_overdue(timing: Timing, candidate: datetime) -> Moved:
     """A step too late for its own moment goes now, or at the next preferred time."""
-    if placing.now < candidate + placing.policy.send_within:
+    if timing.now < candidate + timing.policy.send_within:
         return Moved(candidate)
     late = Overdue(was_due_at=candidate)
-    preferred = placing.step.preferred_time
+    preferred = timing.step.preferred_time
     if preferred is None:
-        return Moved(placing.now, (late,))
-    where, _ = resolve_zone(placing.contact_timezone, placing.tenant_timezone)
-    return Moved(next_wall_clock(placing.now, preferred, where), (late,))
+        return Moved(timing.now, (late,))
+    where, _ = resolve_zone(timing.contact_timezone, timing.tenant_timezone)
+    return Moved(next_wall_clock(timing.now, preferred, where), (late,))
 
 
 RULES: tuple[Rule, ...] = (after_delay, after_retry_wait, unless_long_overdue)
