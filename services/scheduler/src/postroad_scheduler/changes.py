@@ -42,28 +42,33 @@ def beginning(situation: Situation, definition: SequenceDefinition, decision: De
 
 def decided(progress: Progress, decision: Decision, now: datetime, digest: bytes) -> Change:
     """The row after a decision: nothing is asked of the senders any more."""
-    state = state_after(EnrollmentState(progress.state), decision)
-    same = unchanged(progress)._replace(
-        state=state,
+    number, key, attempt = progress.step_number, progress.step_key, progress.attempt
+    deferrals, anchor_at = progress.deferrals, progress.anchor_at
+    due_at, send_before = progress.next_due_at, progress.send_before
+    if not isinstance(decision, End):
+        attempt = attempt if decision.step.key == key else 0
+        number, key = decision.step.number, decision.step.key
+        deferrals, anchor_at = decision.deferrals, decision.anchor_at
+        due_at, send_before = decision.due_at, decision.send_before
+    return Change(
+        tenant_id=progress.tenant_id,
+        enrollment_id=progress.enrollment_id,
+        fence=progress.fence,
+        state=state_after(EnrollmentState(progress.state), decision),
         phase=_phase(decision),
+        step_number=number,
+        step_key=key,
+        attempt=attempt,
         emissions=0,
+        deferrals=deferrals,
+        anchor_at=anchor_at,
+        next_due_at=due_at,
+        send_before=send_before,
         wake_at=_wake_at(decision),
         reasons=reasons_json(decision.reasons),
-        needs_attention_at=None,
+        needs_attention_at=(progress.needs_attention_at or now) if _needs_attention(decision) else None,
         outcome=_outcome(decision),
         inputs_hash=digest,
-    )
-    if isinstance(decision, End):
-        return same
-    return same._replace(
-        step_number=decision.step.number,
-        step_key=decision.step.key,
-        attempt=progress.attempt if decision.step.key == progress.step_key else 0,
-        deferrals=decision.deferrals,
-        anchor_at=decision.anchor_at,
-        next_due_at=decision.due_at,
-        send_before=decision.send_before,
-        needs_attention_at=(progress.needs_attention_at or now) if _needs_attention(decision) else None,
     )
 
 
@@ -84,7 +89,7 @@ def unchanged(progress: Progress) -> Change:
         next_due_at=progress.next_due_at,
         send_before=progress.send_before,
         wake_at=progress.wake_at,
-        reasons=orjson.dumps(progress.reason).decode(),
+        reasons=progress.reasons,
         needs_attention_at=progress.needs_attention_at,
         outcome=None,
         inputs_hash=None,

@@ -108,7 +108,7 @@ def _says_nothing_new(progress: Progress, change: Change) -> bool:
         and progress.state == change.state
         and progress.step_key == change.step_key
         and (change.phase == "held" or progress.next_due_at == change.next_due_at)
-        and orjson.loads(change.reasons) == progress.reason
+        and orjson.loads(change.reasons) == orjson.loads(progress.reasons)
     )
 
 

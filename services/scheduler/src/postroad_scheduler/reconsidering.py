@@ -34,7 +34,7 @@ async def reconsider(context: Context, keys: Sequence[Key], stops: Mapping[Key, 
 
 
 async def look(context: Context, claimed: Sequence[Claimed]) -> None:
-    """Decide over rows whose time has come and that may not simply run. One at fault is logged and holds no other up."""
+    """Decide over rows whose time has come and that may not simply run. One at fault holds no other up."""
     try:
         await _look(context, claimed)
     except Exception as error:

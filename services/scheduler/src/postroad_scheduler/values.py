@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from postroad_engine.facts import ContactView, Facts
@@ -15,7 +15,7 @@ VersionKey: TypeAlias = tuple[UUID, UUID, int]
 
 
 class Progress(NamedTuple):
-    """A progress row that has not ended, as lock_running and lock_due read it."""
+    """A progress row that has not ended, as lock_running and lock_due read it; reasons are JSON."""
 
     tenant_id: UUID
     enrollment_id: UUID
@@ -31,7 +31,7 @@ class Progress(NamedTuple):
     next_due_at: datetime
     send_before: datetime
     wake_at: datetime
-    reason: list[dict[str, Any]]
+    reasons: str
     needs_attention_at: datetime | None
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -57,14 +58,6 @@ def _columns(rows: Iterable[Sequence[Any]], width: int) -> Sequence[Sequence[Any
 
 
 def _situation(row: Record) -> Situation:
-    facts = Facts(
-        intent=Intent(row["intent"]),
-        sequence_state=SequenceState(row["sequence_state"]),
-        stops=frozenset(map(StopKind, row["stops"])),
-        sender_paused_by_person=row["sender_paused_by_person"],
-        sender_paused_until=row["sender_paused_until"],
-        tenant_timezone=row["tenant_timezone"],
-    )
     return Situation(
         tenant_id=row["tenant_id"],
         enrollment_id=row["enrollment_id"],
@@ -74,6 +67,32 @@ def _situation(row: Record) -> Situation:
         traceparent=row["traceparent"],
         created_at=row["created_at"],
         contact=ContactView(row["timezone"]),
-        facts=facts,
+        facts=_facts(
+            row["intent"],
+            row["sequence_state"],
+            tuple(row["stops"]),
+            row["sender_paused_by_person"],
+            row["sender_paused_until"],
+            row["tenant_timezone"],
+        ),
         now=row["now"],
+    )
+
+
+@lru_cache(maxsize=1024)  # most rows of a batch share them
+def _facts(
+    intent: str,
+    sequence_state: str,
+    stops: tuple[str, ...],
+    sender_paused_by_person: bool,  # noqa: FBT001 - as the row has it
+    sender_paused_until: datetime | None,
+    tenant_timezone: str,
+) -> Facts:
+    return Facts(
+        intent=Intent(intent),
+        sequence_state=SequenceState(sequence_state),
+        stops=frozenset(map(StopKind, stops)),
+        sender_paused_by_person=sender_paused_by_person,
+        sender_paused_until=sender_paused_until,
+        tenant_timezone=tenant_timezone,
     )

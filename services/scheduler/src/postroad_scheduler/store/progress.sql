@@ -2,7 +2,7 @@
 -- The given rows that have not ended, locked in one order everywhere, so that two writers wait and never deadlock.
 -- $1 tenants, $2 enrollments.
 SELECT p.tenant_id, p.enrollment_id, p.state, p.phase, p.step_number, p.step_key, p.attempt, p.emissions, p.deferrals,
-       p.fence, p.anchor_at, p.next_due_at, p.send_before, p.wake_at, p.reason, p.needs_attention_at
+       p.fence, p.anchor_at, p.next_due_at, p.send_before, p.wake_at, p.reason::text, p.needs_attention_at
 FROM unnest($1::uuid[], $2::uuid[]) AS given (tenant_id, enrollment_id)
 JOIN schedule.progress p USING (tenant_id, enrollment_id)
 WHERE p.phase <> 'ended'
@@ -13,7 +13,7 @@ FOR UPDATE OF p;
 -- The same, of rows that still have the fence under which they were claimed to be decided on; others have been changed
 -- since. $1 tenants, $2 enrollments, $3 fences.
 SELECT p.tenant_id, p.enrollment_id, p.state, p.phase, p.step_number, p.step_key, p.attempt, p.emissions, p.deferrals,
-       p.fence, p.anchor_at, p.next_due_at, p.send_before, p.wake_at, p.reason, p.needs_attention_at
+       p.fence, p.anchor_at, p.next_due_at, p.send_before, p.wake_at, p.reason::text, p.needs_attention_at
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (tenant_id, enrollment_id, fence)
 JOIN schedule.progress p USING (tenant_id, enrollment_id)
 WHERE p.phase <> 'ended' AND p.fence = given.fence
