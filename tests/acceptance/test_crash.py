@@ -185,7 +185,7 @@ async def test_a_sender_suspended_in_data_past_its_incarnation_sends_nothing_twi
     await eventually(lambda: crew.admin.fetchval(unknowns, UUID(sequence_id)), timeout=30)
     victim.cont()
     assert await crew.until_ended(sequence_id, timeout=60) == {"completed": 30}
-    await eventually(lambda: sum(crew.mails(name).values()) == 30, timeout=30)
+    await eventually(lambda: sum(crew.mails(name).values()) == 30, timeout=30, interval=0.1)
     assert duplicates(crew.mails(name)) == {}
 
 

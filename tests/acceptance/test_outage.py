@@ -81,7 +81,7 @@ async def test_an_outage_under_load_ends_with_the_same_counts_by_itself(
     contacts = await world.add_contacts([f"{name}-{n}@outage.example" for n in range(PEOPLE)])
     sequence_id = await world.add_sequence(name, steps=STEPS)
     await world.enroll(sequence_id, list(contacts.values()))
-    await eventually(lambda: sum(world.mails(name).values()) >= 200, timeout=60)
+    await eventually(lambda: sum(world.mails(name).values()) >= 200, timeout=60, interval=0.1)
     await outage(ground)
     await world.reconnect()
 

@@ -17,7 +17,7 @@ from postroad_common.ids import pack_ref
 from postroad_stack.eventually import eventually
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
 from postroad_stack.services import Services
-from postroad_stack.smtp_server import SmtpServer
+from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,7 +52,7 @@ async def in_full_flow(world: World, name: str, step: int = 1) -> float:
     def accepted() -> int:
         return sum(n for (_, subject), n in world.mails(name).items() if subject == f"{name} step {step}")
 
-    await eventually(lambda: accepted() >= 100, timeout=60)
+    await eventually(lambda: accepted() >= 100, timeout=60, interval=0.1)
     before, started = accepted(), time.monotonic()
     await asyncio.sleep(0.5)
     rate = (accepted() - before) / (time.monotonic() - started)
@@ -71,13 +71,14 @@ async def waiting(world: World, sequence_id: str) -> int:
     )
 
 
-async def message_ids(world: World, sequence_id: str, subject: str) -> dict[str, str]:
-    """Our message id of each accepted mail with that subject, by the Message-ID header that the server logged."""
+async def sent(world: World, sequence_id: str, subject: str) -> dict[str, tuple[Accepted, str]]:
+    """Recipient → the mail with that subject as the server logged it, and our message id of its Message-ID header."""
     rows = await world.admin.fetch(
         "SELECT message_id, rfc_message_id FROM delivery.messages WHERE sequence_id = $1", UUID(sequence_id)
     )
     by_header = {row["rfc_message_id"]: str(row["message_id"]) for row in rows}
-    return {mail.recipient: by_header[mail.message_id] for mail in world.smtp.accepted() if mail.subject == subject}
+    accepted = [mail for mail in world.smtp.accepted() if mail.subject == subject]
+    return {mail.recipient: (mail, by_header[mail.message_id]) for mail in accepted}
 
 
 async def test_nothing_of_a_paused_sequence_is_accepted_after_the_answer_and_resume_sends_each_step_once(
@@ -93,17 +94,13 @@ async def test_nothing_of_a_paused_sequence_is_accepted_after_the_answer_and_res
     stop = (await town.call("POST", f"/sequences/{sequence_id}/pause"))["stop"]
     answered = time.time_ns()
     await asyncio.sleep(3)
-    ids = await message_ids(town, sequence_id, "pause step 1")
-    late = {
-        ids[mail.recipient]
-        for mail in town.smtp.accepted()
-        if mail.subject == "pause step 1" and mail.accepted_ns > answered
-    }
+    mails_so_far = await sent(town, sequence_id, "pause step 1")
+    late = {message_id for mail, message_id in mails_so_far.values() if mail.accepted_ns > answered}
     print(
         f"paused at {rate:.0f}/s with {queued} waiting: {len(late)} accepted later, {len(stop['on_the_wire'])} listed"
     )
     assert late <= set(stop["on_the_wire"])
-    assert len(ids) < PEOPLE, "the pause came too late to prove anything"
+    assert len(mails_so_far) < PEOPLE, "the pause came too late to prove anything"
 
     await town.call("POST", f"/sequences/{sequence_id}/resume")
     assert await town.until_ended(sequence_id, timeout=120) == {"completed": PEOPLE}
@@ -112,12 +109,11 @@ async def test_nothing_of_a_paused_sequence_is_accepted_after_the_answer_and_res
     assert duplicates(mails) == {}
 
 
-Stopper = Callable[[World, str, str], Awaitable[httpx.Response]]
+Stopper = Callable[[World, Accepted, str], Awaitable[httpx.Response]]
 
 
-async def unsubscribe(world: World, email: str, message_id: str) -> httpx.Response:
+async def unsubscribe(world: World, mail: Accepted, message_id: str) -> httpx.Response:
     """One-click (RFC 8058) with the URL of the mail's own List-Unsubscribe header."""
-    mail = next(m for m in world.smtp.accepted() if m.recipient == email)
     url = mail.headers["List-Unsubscribe"].split(",")[0].strip(" <>")
     async with httpx.AsyncClient(timeout=30) as recipient:
         return await recipient.post(url, data={"List-Unsubscribe": "One-Click"})
@@ -134,20 +130,21 @@ async def post(world: World, esp: str, request: WebhookRequest) -> httpx.Respons
         return await provider.post(SOURCES[esp], content=request.body, headers=dict(request.headers))
 
 
-async def reply(world: World, email: str, message_id: str) -> httpx.Response:
-    mail = next(m for m in world.smtp.accepted() if m.recipient == email)
-    payload = POSTMARK.reply(email=email, in_reply_to=mail.message_id, text="Please call me.")
+async def reply(world: World, mail: Accepted, message_id: str) -> httpx.Response:
+    payload = POSTMARK.reply(email=mail.recipient, in_reply_to=mail.message_id, text="Please call me.")
     return await post(world, "postmark", POSTMARK.request(payload))
 
 
-async def complain(world: World, email: str, message_id: str) -> httpx.Response:
+async def complain(world: World, mail: Accepted, message_id: str) -> httpx.Response:
     ref = pack_ref(world.tenant_id, UUID(message_id))
-    return await post(world, "sendgrid", SENDGRID.request([SENDGRID.event("spamreport", email=email, ref=ref)]))
+    return await post(
+        world, "sendgrid", SENDGRID.request([SENDGRID.event("spamreport", email=mail.recipient, ref=ref)])
+    )
 
 
-async def bounce(world: World, email: str, message_id: str) -> httpx.Response:
+async def bounce(world: World, mail: Accepted, message_id: str) -> httpx.Response:
     ref = pack_ref(world.tenant_id, UUID(message_id))
-    return await post(world, "postmark", POSTMARK.request(POSTMARK.bounce(email=email, ref=ref)))
+    return await post(world, "postmark", POSTMARK.request(POSTMARK.bounce(email=mail.recipient, ref=ref)))
 
 
 @pytest.mark.parametrize(
@@ -167,26 +164,22 @@ async def test_nothing_to_a_stopped_contact_is_accepted_after_the_answer(
     contacts = await town.add_contacts([f"{name}-{n}@town.example" for n in range(people)])
     sequence_id = await town.add_sequence(name, steps=2, delay="12s")
     await town.enroll(sequence_id, list(contacts.values()))
-    await eventually(lambda: len(town.mails(name)) >= people, timeout=60)
-    ids = await message_ids(town, sequence_id, f"{name} step 1")
+    await eventually(lambda: len(town.mails(name)) >= people, timeout=60, interval=0.1)
+    first = await sent(town, sequence_id, f"{name} step 1")
     await in_full_flow(town, name, step=2)
 
     second = {recipient for recipient, subject in town.mails(name) if subject.endswith("step 2")}
     chosen = [email for email in contacts if email not in second][-STOPPED:]
-    answers = await stop_all(town, stopper, chosen, ids)
+    answers = await stop_all(town, stopper, [first[email] for email in chosen])
     states = await town.until_ended(sequence_id, timeout=120)
-    second_ids = await message_ids(town, sequence_id, f"{name} step 2")
-    late = {
-        mail.recipient
-        for mail in town.smtp.accepted()
-        if mail.subject == f"{name} step 2"
-        and mail.recipient in answers
-        and mail.accepted_ns > answers[mail.recipient].at_ns
-        and second_ids[mail.recipient] not in answers[mail.recipient].on_the_wire
-    }
+    late = [
+        email
+        for email, (mail, message_id) in (await sent(town, sequence_id, f"{name} step 2")).items()
+        if email in answers and mail.accepted_ns > answers[email].at_ns and message_id not in answers[email].on_the_wire
+    ]
     spared = [email for email in chosen if (email, f"{name} step 2") not in town.mails(name)]
     print(f"{name}: {len(answers)} stopped, {len(spared)} of them never got step 2, {len(late)} late, {dict(states)}")
-    assert late == set()
+    assert late == []
     assert spared, "the stops came too late to prove anything"
     assert states[state] >= len(spared)
     assert duplicates(town.mails(name)) == {}
@@ -206,19 +199,19 @@ async def register_sources(world: World) -> None:
         SOURCES[str(source["esp"])] = (await world.call("POST", "/webhook-sources", json=source))["url"]
 
 
-async def stop_all(world: World, stopper: Stopper, emails: list[str], ids: dict[str, str]) -> dict[str, Answered]:
-    """Stop each contact, twenty at a time."""
+async def stop_all(world: World, stopper: Stopper, mails: list[tuple[Accepted, str]]) -> dict[str, Answered]:
+    """Stop the recipient of each mail, twenty at a time."""
     gate = asyncio.Semaphore(20)
     answers: dict[str, Answered] = {}
 
-    async def stop(email: str) -> None:
+    async def stop(mail: Accepted, message_id: str) -> None:
         async with gate:
-            response = await stopper(world, email, ids[email])
+            response = await stopper(world, mail, message_id)
             at_ns = time.time_ns()
             assert response.status_code == 200, response.text
             header = response.headers.get("Postroad-On-The-Wire", "")
             listed = response.json()["on_the_wire"] if "json" in response.headers["Content-Type"] else header.split(",")
-            answers[email] = Answered(at_ns, frozenset(item.strip() for item in listed if item.strip()))
+            answers[mail.recipient] = Answered(at_ns, frozenset(item.strip() for item in listed if item.strip()))
 
-    await asyncio.gather(*(stop(email) for email in emails))
+    await asyncio.gather(*(stop(mail, message_id) for mail, message_id in mails))
     return answers

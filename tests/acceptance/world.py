@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -48,7 +48,8 @@ class World:
     tenant_id: UUID
     key: str
     sender_id: str = ""
-    template_ids: dict[int, str] = field(default_factory=dict)
+    counted_up_to: int = 0
+    counted: defaultdict[str, Counter[Mail]] = field(default_factory=lambda: defaultdict(Counter))
 
     async def call(self, method: str, path: str, *, expect: int | tuple[int, ...] = (200, 201), **request: Any) -> Any:
         """One API call as the tenant's owner; anything but the expected status fails the test with the body."""
@@ -174,9 +175,10 @@ class World:
 
     def mails(self, name: str) -> Counter[Mail]:
         """How often the server accepted each (recipient, step) of the sequence with that name."""
-        return Counter(
-            (mail.recipient, mail.subject) for mail in self.smtp.accepted() if mail.subject.startswith(f"{name} step ")
-        )
+        for mail in self.smtp.accepted_after(self.counted_up_to):
+            self.counted[mail.subject.partition(" step ")[0]][(mail.recipient, mail.subject)] += 1
+            self.counted_up_to = mail.number
+        return Counter(self.counted[name])
 
     async def reconnect(self) -> None:
         """Connect again for counting, after the database was away."""
