@@ -28,6 +28,15 @@ def test_every_fault_point_has_its_row_in_the_guarantees() -> None:
     assert explained & set(POINTS) == set(POINTS)
 
 
+def test_every_row_of_the_guarantees_names_a_test_that_exists() -> None:
+    table = (ROOT / "docs/guarantees.md").read_text().split("## Crash points")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    tests = set(re.findall(r"def (test_\w+)\(", sources("tests")))
+    named = [re.findall(r"`(test_\w+)`", row) for row in rows]
+    assert all(named)
+    assert {test for row in named for test in row} <= tests
+
+
 def test_every_fault_point_is_killed_at_by_a_proof() -> None:
     proofs = sources("tests/acceptance", "tests/integration")
     assert [point for point in POINTS if f'"{point}' not in proofs] == []
