@@ -20,11 +20,11 @@ demo: setup ## Start everything and play a sequence with its recipients; ARGS=--
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## Every kind of proof at reduced size, with real servers
-	@$(STACK) sh -c '$(PYTEST) -n 2 -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
+	@$(STACK) sh -c '$(PYTEST) -n 2 --dist loadscope -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
 
 prove: setup ## The same at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 2 $(QUICK) && $(PYTEST) tests/acceptance'
+	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 2 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
 
 bench: setup ## Figures, each beside its reference in the same run
 	@$(BIN)/python -m bench $(ARGS)
@@ -46,6 +46,7 @@ format: setup ## Put the code in shape
 
 docs: setup ## Write the generated pages of docs/ again
 	@$(BIN)/python -m postroad_engine.state_machine_page > docs/state-machine.md
+	@$(BIN)/python -m postroad_common.settings_page $(SETTINGS) > docs/settings.md
 
 lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv
@@ -55,5 +56,8 @@ lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 clean: ## Remove everything that was made
 	@rm -rf .venv .postroad dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+SETTINGS = $(foreach service,SequenceApi:sequence_api Scheduler:scheduler Sender:sender Tracker:tracker,\
+	postroad_$(word 2,$(subst :, ,$(service))).settings:$(word 1,$(subst :, ,$(service)))Settings)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal -p 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
