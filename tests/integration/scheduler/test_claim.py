@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -191,20 +193,49 @@ async def test_what_the_broker_has_not_confirmed_comes_again(
     depot: Depot, senders: SendersEnd, module_vhost: str
 ) -> None:
     sequence = await depot.sequence(await depot.tenant(), NOW)
-    (enrollment,) = await depot.running(sequence)
-    url = URL(module_vhost)
-    async with tcp_proxy(str(url.host), int(url.port or 5672)) as proxy:
-        through = str(url.with_port(proxy.port))
-        async with await Broker.connect(through, name="frozen", publish_seconds=0.3) as broker:
-            proxy.freeze()
-            with pytest.raises(PublishError):
-                await depot.tick(broker)()
-    assert (await depot.progress(enrollment))["phase"] == "claimed"
+    await depot.running(sequence)
+    async with hung_broker(module_vhost) as broker:
+        with pytest.raises(PublishError):
+            await depot.tick(broker)()
+    assert await claims(depot) == [1]
 
     await depot.travel(LEASE)
     await depot.tick(senders.broker)()
 
     assert {item.attempt for item in senders.items or await senders.take(1)} == {1}
+
+
+async def test_a_broker_that_takes_nothing_is_asked_with_one_step_at_a_time(
+    depot: Depot, senders: SendersEnd, module_vhost: str
+) -> None:
+    for _ in range(2):
+        await depot.running(await depot.sequence(await depot.tenant(), NOW), 100)
+    async with hung_broker(module_vhost) as broker:
+        tick = depot.tick(broker, replace(PACE, claim_size=40))
+        for _ in range(4):
+            with pytest.raises(PublishError):
+                await tick()
+
+    assert await claims(depot) == [1] * 43, "forty at first, then three to find out"
+
+
+@asynccontextmanager
+async def hung_broker(url: str) -> AsyncIterator[Broker]:
+    """A broker that answers no more, while the connection to it stays."""
+    direct = URL(url)
+    async with tcp_proxy(str(direct.host), int(direct.port or 5672)) as proxy:
+        through = str(direct.with_port(proxy.port))
+        async with await Broker.connect(through, name="hung", publish_seconds=0.3) as broker:
+            proxy.freeze()
+            yield broker
+
+
+async def claims(depot: Depot) -> list[int]:
+    """The attempts of claimed rows."""
+    return [
+        row["attempt"]
+        for row in await depot.admin.fetch("SELECT attempt FROM schedule.progress WHERE phase = 'claimed'")
+    ]
 
 
 async def test_nothing_is_claimed_while_there_is_no_broker(depot: Depot, module_vhost: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from postroad_common.amqp import declare_topology
 from postroad_common.amqp.topology import SCHEDULER_ENROLLMENTS, SCHEDULER_SETTLED, SCHEDULER_SIGNALS
@@ -20,8 +21,11 @@ from postroad_scheduler.settings import SchedulerSettings
 from postroad_scheduler.settling import settle
 from postroad_scheduler.tick import Pace, Tick
 
-SETTLING_GROUPS = 2
+SETTLING_GROUPS: Final = 2
 """Transactions of settlements at once: one decides while the other commits."""
+
+SETTLED_TOGETHER: Final = 1000
+"""Settlements in one transaction, about."""
 
 
 @asynccontextmanager
@@ -33,7 +37,7 @@ async def build(service: Service[SchedulerSettings]) -> AsyncIterator[None]:
     prefetch, concurrency = settings.prefetch, 4
     service.consume(SCHEDULER_ENROLLMENTS, EnrollmentsConsumer(context), prefetch=concurrency, concurrency=concurrency)
     service.consume(SCHEDULER_SIGNALS, SignalsConsumer(context), prefetch=concurrency, concurrency=concurrency)
-    settled = SettledConsumer(Grouping(partial(settle, context), groups=SETTLING_GROUPS))
+    settled = SettledConsumer(Grouping(partial(settle, context), groups=SETTLING_GROUPS, size=SETTLED_TOGETHER))
     service.consume(SCHEDULER_SETTLED, settled, prefetch=prefetch, concurrency=prefetch)
     service.repeat(Tick(context, service.broker, _pace(settings)), _span(settings.tick_seconds), "tick")
     reconcile = Reconcile(

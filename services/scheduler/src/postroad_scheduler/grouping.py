@@ -13,26 +13,36 @@ T = TypeVar("T")
 @dataclass(eq=False, slots=True)
 class _Waiting(Generic[T]):
     item: T
+    size: int
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Grouping(Generic[T]):
-    """Hands what was added while a group was at work to the next group, at most so many groups at once."""
+    """Makes a group of what was added while others were at work: `groups` at once, each of about `size`."""
 
-    def __init__(self, handle: Callable[[Sequence[T]], Awaitable[None]], *, groups: int) -> None:
+    def __init__(self, handle: Callable[[Sequence[T]], Awaitable[None]], *, groups: int, size: int) -> None:
         self._handle = handle
         self._slots = asyncio.Semaphore(groups)
+        self._size = size
         self._waiting: list[_Waiting[T]] = []
 
-    async def add(self, item: T) -> None:
+    async def add(self, item: T, *, size: int = 1) -> None:
         """Return when the item is handled. Raises what its own handling raised, never another item's fault."""
-        mine = _Waiting(item)
+        mine = _Waiting(item, size)
         self._waiting.append(mine)
         async with self._slots:
-            group, self._waiting = self._waiting, []
-            if group:
+            if group := self._next():
                 await self._run(group)
         await mine.done
+
+    def _next(self) -> list[_Waiting[T]]:
+        """The first of those that wait, as many as make a group; everybody who waits takes one such turn."""
+        size, count = 0, 0
+        while count < len(self._waiting) and size < self._size:
+            size += self._waiting[count].size
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        return group
 
     async def _run(self, group: Sequence[_Waiting[T]]) -> None:
         try:
@@ -41,13 +51,23 @@ class Grouping(Generic[T]):
             await self._on_error(group, error)
         else:
             for waiting in group:
-                waiting.done.set_result(None)
+                _end(waiting.done, None)
 
     async def _on_error(self, group: Sequence[_Waiting[T]], error: Exception) -> None:
         """An outage is everybody's; any other fault is one item's, and the others go on without it."""
         if len(group) == 1 or is_outage(error):
             for waiting in group:
-                waiting.done.set_exception(error)
+                _end(waiting.done, error)
             return
         for waiting in group:
             await self._run([waiting])
+
+
+def _end(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Whoever added the item may have been cancelled meanwhile."""
+    if done.cancelled():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

@@ -12,7 +12,7 @@ from postroad_common.clock import database_now
 from postroad_common.db import AnyConnection, transaction
 from postroad_common.lifecycle import is_outage
 from postroad_scheduler.context import Context
-from postroad_scheduler.metrics import RECONCILED
+from postroad_scheduler.metrics import HELD, IN_FLIGHT, NEEDS_ATTENTION, RECONCILED
 from postroad_scheduler.reconsidering import reconsider
 from postroad_scheduler.store import reconcile as store
 from postroad_scheduler.taking_up import take_up
@@ -20,6 +20,9 @@ from postroad_scheduler.values import Key
 
 TENANTS: Final = 50
 ROWS_PER_TENANT: Final = 500
+OVERLAP: Final = timedelta(minutes=1)
+"""Compared once more: a transaction may commit this much later than the times that it wrote."""
+
 _FIRST: Final = UUID(int=0)
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,11 +48,13 @@ class Reconcile:
             now = await database_now(conn)
         everything = now - self._all_at >= self._all_every
         until = now - self._after
-        since = _EVER if everything else self._since
-        last = _FIRST
+        since = _EVER if everything else self._since - OVERLAP
+        last, counts = _FIRST, store.Census(0, 0, 0)
         while tenants := await self._tenants(last):
             await self._compare(tenants, since, until)
+            counts = await self._count(tenants, counts)
             last = tenants[-1]
+        _show(counts)
         self._since = until
         if everything:
             self._all_at = now
@@ -57,6 +62,11 @@ class Reconcile:
     async def _tenants(self, after: UUID) -> list[UUID]:
         async with self._context.pool.acquire() as conn:
             return await store.tenants_enrolled(conn, after, TENANTS)
+
+    async def _count(self, tenants: Sequence[UUID], counts: store.Census) -> store.Census:
+        async with transaction(self._context.pool, tenants) as conn:
+            more = await store.census(conn, tenants)
+        return store.Census(*(one + other for one, other in zip(counts, more, strict=True)))
 
     async def _compare(self, tenants: Sequence[UUID], since: datetime, until: datetime) -> None:
         async def untaken(conn: AnyConnection, from_: Mapping[UUID, Any]) -> list[Record]:
@@ -105,3 +115,9 @@ class Reconcile:
             if is_outage(error):
                 raise
             _log.exception("cannot reconcile", kind=kind, tenant=keys[0][0])
+
+
+def _show(counts: store.Census) -> None:
+    HELD.set(counts.held)
+    IN_FLIGHT.set(counts.in_flight)
+    NEEDS_ATTENTION.set(counts.needs_attention)

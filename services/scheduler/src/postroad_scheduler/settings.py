@@ -51,7 +51,7 @@ class SchedulerSettings(CommonSettings):
         default=30.0, description="How often intents and enrollments are compared with what was applied."
     )
     reconcile_after_seconds: _Seconds = Field(
-        default=10.0, description="How old an intent or enrollment must be to be compared: younger ones have a message."
+        default=60.0, description="How old an intent or enrollment must be to be compared: younger ones have a message."
     )
     reconcile_all_seconds: _Seconds = Field(
         default=3600.0, description="How often all are compared, and not only those since the last time."

@@ -40,6 +40,7 @@ class Tick:
         self._broker = broker
         self._pace = pace
         self._last = _FIRST
+        self._refused = False
 
     async def __call__(self) -> bool:
         """One round; true when there may be more at once. Raises PublishError; what was claimed comes again then."""
@@ -48,6 +49,8 @@ class Tick:
         tenants = await self._tenants()
         if not tenants:
             return False
+        if self._refused:  # one step finds out whether the broker takes any, and the others need no lease
+            tenants = tenants[:1]
         terms = self._terms(len(tenants))
         claimed = await self._claim(tenants, terms)
         if to_emit := [row for row in claimed if row.emit]:
@@ -69,7 +72,7 @@ class Tick:
     def _terms(self, tenants: int) -> store.Terms:
         share = max(self._pace.claim_size // tenants, LEAST_PER_TENANT)
         return store.Terms(
-            per_tenant=min(share, self._pace.claim_per_tenant),
+            per_tenant=1 if self._refused else min(share, self._pace.claim_per_tenant),
             in_flight=self._pace.in_flight_per_tenant,
             lease=self._pace.lease,
             max_emissions=self._context.rules.max_emissions,
@@ -84,7 +87,9 @@ class Tick:
         return claimed
 
     async def _emit(self, claimed: Sequence[Claimed]) -> None:
+        self._refused = True
         await self._broker.publish_all(messages(claimed))
+        self._refused = False
         if __debug__:
             reach("scheduler.published")
         PUBLISHED.inc(len(claimed))

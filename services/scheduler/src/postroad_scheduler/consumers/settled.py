@@ -15,4 +15,4 @@ class SettledConsumer:
         """Return when what follows is committed."""
         if not isinstance(delivery.message, StepsSettledV1):
             raise Poison(f"{delivery.message.type} is not for this queue")
-        await self._grouping.add(delivery.message)
+        await self._grouping.add(delivery.message, size=len(delivery.message.items))

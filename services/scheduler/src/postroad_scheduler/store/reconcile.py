@@ -1,8 +1,8 @@
 """What was missed: enrollments nobody took up, intents nobody applied, holds whose cause is gone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -10,6 +10,14 @@ from asyncpg import Record
 from postroad_common.db import AnyConnection, queries
 
 _SQL: Final = queries("postroad_scheduler", "reconcile")
+
+
+class Census(NamedTuple):
+    """Counts of rows."""
+
+    held: int
+    in_flight: int
+    needs_attention: int
 
 
 async def tenants_enrolled(conn: AnyConnection, after: UUID, up_to: int) -> list[UUID]:
@@ -30,6 +38,12 @@ async def unapplied(conn: AnyConnection, since: Mapping[UUID, Any], until: datet
 async def released(conn: AnyConnection, after: Mapping[UUID, Any], limit: int) -> list[Record]:
     """(tenant_id, enrollment_id, at) of held rows that nothing holds any more, by enrollment."""
     return await conn.fetch(_SQL.released, list(after), list(after.values()), limit)
+
+
+async def census(conn: AnyConnection, tenants: Sequence[UUID]) -> Census:
+    """How many rows of these tenants wait for somebody else."""
+    (row,) = await conn.fetch(_SQL.census, tenants)
+    return Census(row["held"], row["in_flight"], row["needs_attention"])
 
 
 async def sequence_state(conn: AnyConnection, tenant_id: UUID, sequence_id: UUID) -> str | None:

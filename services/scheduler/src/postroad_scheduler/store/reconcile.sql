@@ -33,27 +33,43 @@ CROSS JOIN LATERAL (
 ) AS missed;
 
 -- name: released
--- Held rows whose cause is gone: somebody resumed them, or the sequence was archived. $1 tenants, $2 enrollments to go on
--- after, by tenant, $3 how many a tenant at most.
-SELECT t.tenant_id, missed.enrollment_id AS at, missed.enrollment_id
+-- Held rows whose cause is gone: somebody resumed them, or the sequence was archived. Only sequences and senders that may
+-- send are looked into, so that a large pause costs nothing. $1 tenants, $2 enrollments to go on after, by tenant, $3 how
+-- many a tenant at most.
+SELECT t.tenant_id, missed.enrollment_id, missed.enrollment_id AS at
 FROM unnest($1::uuid[], $2::uuid[]) AS t (tenant_id, after)
-CROSS JOIN postroad.now() AS clock (at)
 CROSS JOIN LATERAL (
-    SELECT p.enrollment_id
-    FROM schedule.progress p
-    JOIN views.sequences s USING (tenant_id, sequence_id)
-    JOIN views.enrollments e USING (tenant_id, enrollment_id)
+    SELECT held.enrollment_id
+    FROM views.sequences s
+    JOIN views.sequence_versions v USING (tenant_id, sequence_id)
     JOIN views.senders m USING (tenant_id, sender_id)
     LEFT JOIN views.sender_state d USING (tenant_id, sender_id)
-    WHERE p.tenant_id = t.tenant_id AND p.phase = 'held' AND p.enrollment_id > t.after
-      AND p.emissions = 0 AND p.needs_attention_at IS NULL
-      AND p.reason -> 0 ->> 'kind' IN ('enrollment_paused', 'sequence_inactive', 'sender_paused')
+    CROSS JOIN LATERAL (
+        SELECT p.enrollment_id
+        FROM schedule.progress p
+        JOIN views.enrollments e USING (tenant_id, enrollment_id)
+        WHERE p.tenant_id = s.tenant_id AND p.sequence_id = s.sequence_id AND p.version = v.version
+          AND p.phase = 'held' AND p.enrollment_id > t.after
+          AND p.emissions = 0 AND p.needs_attention_at IS NULL
+          AND p.reason -> 0 ->> 'kind' IN ('enrollment_paused', 'sequence_inactive', 'sender_paused')
+          AND (s.state = 'archived' OR e.intent = 'run')
+        ORDER BY p.enrollment_id
+        LIMIT $3
+    ) AS held
+    WHERE s.tenant_id = t.tenant_id
       AND (s.state = 'archived'
-           OR s.state = 'active' AND e.intent = 'run' AND m.paused_at IS NULL
-              AND (d.retry_at IS NULL OR d.retry_at <= clock.at))
-    ORDER BY p.enrollment_id
+           OR s.state = 'active' AND m.paused_at IS NULL AND (d.retry_at IS NULL OR d.retry_at <= postroad.now()))
+    ORDER BY held.enrollment_id
     LIMIT $3
 ) AS missed;
+
+-- name: census
+-- How many rows of these tenants are held, with the senders, or in need of a person. $1 tenants.
+SELECT count(*) FILTER (WHERE p.phase = 'held') AS held,
+       count(*) FILTER (WHERE p.phase = 'in_flight') AS in_flight,
+       count(*) FILTER (WHERE p.phase = 'held' AND p.needs_attention_at IS NOT NULL) AS needs_attention
+FROM schedule.progress p
+WHERE p.tenant_id = ANY ($1::uuid[]) AND p.phase IN ('held', 'in_flight');
 
 -- name: sequence_state
 -- The state that somebody wants of a sequence. $1 tenant, $2 sequence.
