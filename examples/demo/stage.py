@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import tempfile
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 from postroad_common.migrations import migrate
 from postroad_stack import start_stack
 from postroad_stack.databases import create_template, drop
-from postroad_stack.servers import say
+from postroad_stack.given import AMQP_URL
+from postroad_stack.servers import RabbitServer, say
 from postroad_stack.services import Services, running_services
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 
@@ -41,10 +43,25 @@ async def raised_stage(logs: Path | None) -> AsyncIterator[Stage]:
         stack = await resources.enter_async_context(start_stack())
         database = await create_template(stack.postgres.dsn, migrate, role_password=secrets.token_urlsafe(24))
         resources.push_async_callback(drop, stack.postgres.dsn, database)
+        amqp_url = await resources.enter_async_context(_vhost(stack.rabbitmq))
         smtp = await resources.enter_async_context(running_smtp_server(directory=home, store=True))
         say("services ... starting")
         services = await resources.enter_async_context(
-            running_services(database=database, amqp_url=stack.rabbitmq.url, settings=SETTINGS, log_dir=log_dir)
+            running_services(database=database, amqp_url=amqp_url, settings=SETTINGS, log_dir=log_dir)
         )
         yield Stage(services, smtp, time.monotonic() - began)
         say("stopping ...")
+
+
+@contextlib.asynccontextmanager
+async def _vhost(broker: RabbitServer) -> AsyncIterator[str]:
+    """The broker's address; on one that others may use too, with a vhost of our own where we can make one."""
+    if AMQP_URL not in os.environ or not broker.ctl_command:
+        yield broker.url
+        return
+    name = f"postroad-demo-{secrets.token_hex(4)}"
+    url = await broker.create_vhost(name)
+    try:
+        yield url
+    finally:
+        await broker.delete_vhost(name)
