@@ -20,6 +20,9 @@ ESCAPES = [
     "{{ contact.__class__ }}",
     "{{ contact['__class__'] }}",
     "{{ contact.attributes['_' ~ '_class__'] }}",
+    "{{ contact.attributes.__class__ }}",
+    "{{ sender['__class__'] }}",
+    "{{ contact.attributes.x._y }}",
     "{{ contact|attr('__class__') }}",
     "{{ contact.attributes|map(attribute='__class__')|list }}",
     "{{ contact.email.format('{0.__class__}') }}",
@@ -71,6 +74,8 @@ ESCAPES = [
     "{% for c in contact.attributes.tags %}{{ loop._iterator }}{% endfor %}",
     "{% for c in contact.attributes.tags recursive %}{{ loop(c) }}{% endfor %}",
     "{% for contact in contact.attributes.tags %}{% endfor %}",
+    "{% for a in contact.attributes.tags %}{% for b in contact.attributes.tags %}{% endfor %}{% endfor %}",
+    "{% for a in contact.attributes.tags %}{% if a %}{% for b in sender.x %}{% endfor %}{% endif %}{% endfor %}",
     "{% for a, loop in contact.attributes.tags %}{% endfor %}",
     "{% if contact is mapping(1) %}{% endif %}",
     "{% if contact is filter %}{% endif %}",
@@ -145,6 +150,7 @@ CONTEXT: dict[str, Any] = {
             "tags": ["a", "b"],
             "products": [{"name": "Engine"}],
             "long": list(range(10_000)),
+            "half": list(range(5_000)),
             "wide": WIDE,
             "digits": "9" * 4_000,
         },
@@ -177,6 +183,19 @@ def test_a_way_out_of_the_sandbox_is_refused_when_saving(source: str) -> None:
 def test_a_bomb_is_refused_or_stays_the_size_of_a_mail(source: str) -> None:
     for size in (size_of("s", "", source), size_of("s", source, "t"), size_of("s", source, "")):
         assert size is None or size <= MAX_OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{% for a in contact.attributes.long %}{% if a == 1 %}{% endif %}{% endfor %}", "loops are too long"),
+        ("{% for a in contact.attributes.half %}" + "x" * 2_000 + END, "grows beyond 1000000 bytes"),
+        ("{% for a in contact.attributes.half %}{{ a }}{% endfor %}" * 2, "loops are too long"),
+    ],
+)
+def test_a_loop_that_works_or_grows_too_much_is_given_up_on_the_way(source: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        Template.compile("s", "", source).render(CONTEXT)
 
 
 def test_a_mail_may_be_large_but_not_larger_than_the_limit() -> None:
