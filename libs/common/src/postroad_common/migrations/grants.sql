@@ -1,9 +1,12 @@
 -- The whole truth of who may read and write what. Run after every migration, safe to repeat.
 -- Everything is taken away first: a privilege that is not written here does not exist.
-REVOKE ALL ON SCHEMA public FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA sequence, schedule, delivery, tracking, views
+REVOKE ALL ON SCHEMA public, postroad, sequence, schedule, delivery, tracking
     FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA postroad, sequence, schedule, delivery, tracking FROM PUBLIC;
+REVOKE ALL ON SCHEMA views FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
+REVOKE ALL ON ALL TABLES IN SCHEMA public, sequence, schedule, delivery, tracking, views
+    FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA postroad, sequence, schedule, delivery, tracking
+    FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views;
 
 GRANT USAGE ON SCHEMA public, postroad, views TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
 GRANT SELECT ON public.schema_migrations TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;

@@ -1,0 +1,145 @@
+"""A migrated database: walls on every tenant's table, keys that carry the tenant, roles that own nothing."""
+
+import re
+
+import asyncpg
+import pytest
+
+from tests.architecture import catalogue
+
+LOGIN_ROLES = ["postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker"]
+
+WITHOUT_TENANT = {
+    "delivery.incarnations": "a sender process serves all tenants; the row holds host, pid and times only",
+}
+"""Tables without a tenant, each with the reason."""
+
+VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath"}
+
+ACROSS_TENANTS = {
+    "sequence.tenants_with_outbox",
+    "tracking.tenants_with_outbox",
+    "tracking.tenants_with_unmatched",
+    "tracking.tenants_with_open_stops",
+    "schedule.tenants_to_wake",
+    "schedule.tenants_enrolled",
+    "delivery.tenants_with_orphans",
+}
+"""Functions that look across tenants; they return tenant ids and nothing else."""
+
+MAKING_PARTITIONS = "tracking.make_event_partitions"
+
+APPEND_ONLY = {
+    "tracking.events": {"UPDATE", "DELETE", "TRUNCATE"},
+    "tracking.event_keys": {"UPDATE", "DELETE", "TRUNCATE"},
+    "tracking.matches": {"UPDATE", "DELETE", "TRUNCATE"},
+    "delivery.attempts": {"UPDATE", "DELETE", "TRUNCATE"},
+    "schedule.decisions": {"UPDATE", "DELETE", "TRUNCATE"},
+    "sequence.template_versions": {"UPDATE", "TRUNCATE"},  # an unused template may be deleted with its versions
+}
+
+
+async def test_every_table_has_a_tenant_or_a_reason(admin: asyncpg.Connection) -> None:
+    without = {table["name"] for table in await catalogue.tables(admin) if not table["has_tenant"]}
+
+    assert without == WITHOUT_TENANT.keys()
+    assert await catalogue.views_without_tenant(admin) == VIEWS_WITHOUT_TENANT.keys()
+
+
+async def test_every_tenants_table_is_walled_partitions_to_come_included(admin: asyncpg.Connection) -> None:
+    await admin.fetch("SELECT tracking.make_event_partitions(14)")
+
+    assert sum(table["relispartition"] for table in await catalogue.tables(admin)) >= 15
+    assert await catalogue.unwalled(admin) == []
+    assert await catalogue.holes(admin) == []
+
+
+async def test_keys_carry_the_tenant(admin: asyncpg.Connection) -> None:
+    assert await catalogue.loose_foreign_keys(admin) == []
+    assert await catalogue.telling_unique_indexes(admin) == []
+    assert await catalogue.unindexed(admin) == []
+
+
+async def test_views_are_owned_by_a_role_that_the_walls_hold(admin: asyncpg.Connection) -> None:
+    assert await catalogue.open_views(admin) == []
+
+
+async def test_the_checks_are_not_blind(admin: asyncpg.Connection) -> None:
+    await admin.execute(
+        """
+        CREATE TABLE sequence.bare (tenant_id uuid NOT NULL, email text UNIQUE);
+        CREATE TABLE sequence.unforced (tenant_id uuid NOT NULL PRIMARY KEY);
+        ALTER TABLE sequence.unforced ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY tenants ON sequence.unforced USING (tenant_id = ANY ((SELECT postroad.tenants())::uuid[]));
+        CREATE TABLE sequence.half (tenant_id uuid NOT NULL PRIMARY KEY, message_id uuid REFERENCES sequence.unforced);
+        CALL postroad.wall('sequence.half');
+        ALTER POLICY tenants ON sequence.half
+            USING (tenant_id = ANY (postroad.tenants()) OR postroad.tenants() IS NULL);
+        CREATE POLICY everybody ON sequence.contacts USING (true);
+        CREATE VIEW public.all_contacts AS SELECT * FROM sequence.contacts;
+        CREATE MATERIALIZED VIEW views.copied AS SELECT * FROM sequence.contacts;
+        ALTER MATERIALIZED VIEW views.copied OWNER TO postroad_views;
+        """
+    )
+
+    assert set(await catalogue.unwalled(admin)) == {"sequence.bare", "sequence.unforced", "sequence.half"}
+    assert await catalogue.holes(admin) == ["sequence.contacts: everybody"]
+    assert await catalogue.loose_foreign_keys(admin) == ["sequence.half: half_message_id_fkey"]
+    assert await catalogue.telling_unique_indexes(admin) == ["sequence.bare_email_key"]
+    assert await catalogue.unindexed(admin) == ["sequence.bare"]
+    assert set(await catalogue.open_views(admin)) == {"all_contacts", "views.copied"}
+
+
+@pytest.mark.parametrize("role", [*LOGIN_ROLES, "postroad_owner", "postroad_views", "postroad_definer"])
+async def test_no_role_is_above_the_walls(admin: asyncpg.Connection, role: str) -> None:
+    row = await admin.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", role)
+    assert row is not None
+    powers = ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication")
+    assert not any(row[power] for power in powers)
+    assert row["rolcanlogin"] == (role in LOGIN_ROLES)
+
+
+async def test_what_logs_in_owns_nothing_and_is_a_member_of_nothing(admin: asyncpg.Connection) -> None:
+    found = await admin.fetch(
+        """
+        SELECT rolname, (SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = r.oid) AS owned,
+               (SELECT count(*) FROM pg_auth_members WHERE member = r.oid) AS groups
+        FROM pg_roles r WHERE rolname = ANY ($1)
+        """,
+        LOGIN_ROLES,
+    )
+    assert {row["rolname"]: (row["owned"], row["groups"]) for row in found} == dict.fromkeys(LOGIN_ROLES, (0, 0))
+
+
+async def test_functions_that_look_across_tenants_return_tenant_ids_only(admin: asyncpg.Connection) -> None:
+    found = await catalogue.definers(admin)
+
+    partitions = found.pop(MAKING_PARTITIONS)
+    assert partitions == ("postroad_owner", "SETOF text", ["search_path=pg_catalog"])
+    assert found == dict.fromkeys(ACROSS_TENANTS, ("postroad_definer", "SETOF uuid", ["search_path=pg_catalog"]))
+
+
+async def test_append_only_tables_refuse_changes_from_everybody(admin: asyncpg.Connection) -> None:
+    triggers = await admin.fetch(
+        """
+        SELECT tgrelid::regclass::text AS table, pg_get_triggerdef(oid) AS definition
+        FROM pg_trigger
+        WHERE tgfoid = 'postroad.refuse_change'::regproc AND tgname LIKE 'append_only%' AND tgenabled = 'O'
+        """
+    )
+    refused: dict[str, set[str]] = {}
+    for trigger in triggers:
+        events = re.search(r"BEFORE ([A-Z OR]+) ON", trigger["definition"])
+        assert events is not None
+        refused.setdefault(trigger["table"], set()).update(events[1].split(" OR "))
+    partitions = [table["name"] for table in await catalogue.tables(admin) if table["relispartition"]]
+
+    assert refused == APPEND_ONLY | {name: {"UPDATE", "DELETE", "TRUNCATE"} for name in partitions}
+
+
+@pytest.mark.parametrize("change", ["UPDATE {} SET key = 'l'", "DELETE FROM {}", "TRUNCATE {}"])
+async def test_even_a_superuser_does_not_change_an_event_key(admin: asyncpg.Connection, change: str) -> None:
+    await admin.execute("INSERT INTO tracking.event_keys VALUES (gen_random_uuid(), 'k', gen_random_uuid())")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+        await admin.execute(change.format("tracking.event_keys"))
