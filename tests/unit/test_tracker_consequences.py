@@ -15,7 +15,7 @@ ADDRESS = "ada@mill.example"
 
 
 def stored(kind: EventType, bounce_type: BounceType | None = None, **fields: Any) -> StoredEvent:
-    known = {
+    known: dict[str, Any] = {
         "tenant_id": TENANT,
         "event_id": uuid4(),
         "occurred_at": datetime(2026, 3, 1, tzinfo=UTC),

@@ -106,9 +106,18 @@ def test_missing_credentials_are_asked_for() -> None:
     assert verdict.challenge.startswith("Basic realm=")
 
 
-@pytest.mark.parametrize("secrets", [{}, {"credentials": ()}, {"credentials": ("",)}, {"credentials": ("no-colon",)}])
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {},
+        {"credentials": ()},
+        {"credentials": ("",)},
+        {"credentials": ("no-colon",)},
+        {"credentials": (":", "a:", ":b")},
+    ],
+)
 def test_source_without_credentials_lets_nobody_in(secrets: dict[str, tuple[str, ...]]) -> None:
-    for pair in ("", ":", "no-colon", "None:None"):
+    for pair in ("", ":", "no-colon", "None:None", "a:", ":b"):
         assert isinstance(POSTMARK.verify(request(basic(pair)), secrets, NOW), Refused)
 
 

@@ -13,6 +13,7 @@ from postroad_tracker import pages
 from postroad_tracker.handlers.forms import asks_to_unsubscribe
 from postroad_tracker.handlers.hits import safe_location
 from postroad_tracker.handlers.reading import client_ip
+from postroad_tracker.sources import read_secrets
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 BOUNDARY = "----x"
@@ -153,5 +154,14 @@ def test_forwarded_for_is_believed_from_trusted_proxies_only(peer: str, forwarde
             return False
 
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
-    request = make_mocked_request("GET", "/", headers=headers, transport=Transport())  # type: ignore[arg-type] # as much of one as is used
+    request = make_mocked_request("GET", "/", headers=headers, transport=Transport())
     assert client_ip(request, PROXIES) == believed
+
+
+def test_secrets_of_a_source_are_read_by_kind_and_whatever_else_lies_there_lets_nobody_in() -> None:
+    document = {"credentials": [{"username": "mill", "password": "a:b"}, "old:c"], "public_keys": ["MFkw"], "note": "x"}
+    assert read_secrets(document) == {"credentials": ("mill:a:b", "old:c"), "public_keys": ("MFkw",)}
+    assert read_secrets(["not", "an", "object"]) == {}
+    assert read_secrets({"credentials": [None, 3, {}, {"username": "a"}, {"username": 1, "password": 2}]}) == {
+        "credentials": ()
+    }

@@ -7,7 +7,7 @@ import pytest
 
 from postroad_common.contracts.tokens import TokenKind
 
-from .town import Mail, Town
+from .town import FULL, Mail, Town
 
 URL = "https://shop.example/spring?b=1&c=%20d#top"
 WRONG_KIND = {"o": TokenKind.CLICK, "c": TokenKind.UNSUBSCRIBE, "u": TokenKind.OPEN}
@@ -75,11 +75,11 @@ def token_of(town: Town, path: str, mail: Mail) -> str:
 
 
 @pytest.mark.parametrize("path", ["o", "c", "u"])
-async def test_every_flipped_bit_of_a_token_is_not_found(town: Town, path: str) -> None:
+async def test_damaged_token_is_not_found(town: Town, path: str) -> None:
     mill = await town.tenant()
     mail = await town.mail(mill)
     token = token_of(town, path, mail)
-    for position in range(len(token)):
+    for position in range(0, len(token), 1 if FULL else 13):
         for bit in range(7):
             other = chr(ord(token[position]) ^ (1 << bit))
             if not (other.isalnum() or other in "-_~!$"):

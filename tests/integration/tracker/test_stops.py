@@ -53,12 +53,12 @@ async def test_answer_waits_for_the_wire_to_drain_and_then_lists_nothing(town: T
     await eventually(lambda: town.stops(mill.tenant_id))
     assert not answering.done()
     await town.settle(mail)
-    settled = await town.admin.fetchval("SELECT now()")
     answer = await answering
     assert answer.json()["on_the_wire"] == []
     stop = await stop_of(town, mill)
     assert stop["on_the_wire"] == []
-    assert stop["acknowledged_at"] >= settled
+    settled_at = "SELECT settled_at FROM delivery.messages WHERE message_id = $1"
+    assert stop["acknowledged_at"] >= await town.admin.fetchval(settled_at, mail.message_id)
 
 
 async def test_nothing_on_the_wire_is_answered_at_once(town: Town) -> None:

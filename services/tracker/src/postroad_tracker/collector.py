@@ -19,7 +19,7 @@ class Bounds:
     max_jobs: int
     max_weight: int
     batch_jobs: int = 500
-    batch_weight: int = 8 * 1024 * 1024
+    batch_weight: int = 2 * 1024 * 1024
 
 
 class Collector(Generic[Job, Result]):

@@ -1,7 +1,7 @@
 """Opens and clicks: stored before they are answered, by way of the broker while the database is away."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -34,15 +34,15 @@ class Hits:
     async def record(self, tenant_id: UUID, hit: TrackingHit) -> None:
         """Returns once the hit is committed, or confirmed by the broker, or counted as lost to both."""
         try:
-            await self._ingest.store(_submission(tenant_id, hit), within=self._within)
+            await self._ingest.store(_submission(tenant_id, hit, occurred_at=None), within=self._within)
         except StoreUnavailableError:
             await self._defer(tenant_id, hit)
 
     async def store_deferred(self, hits: TrackingHitsV1) -> None:
         """Store hits that came by way of the broker; raises Retry until the database is back."""
-        stores = (self._ingest.store(_submission(hits.tenant_id, hit), within=_AGAIN) for hit in hits.items)
+        submissions = [_submission(hits.tenant_id, hit, occurred_at=hit.received_at) for hit in hits.items]
         try:
-            await asyncio.gather(*stores)
+            await asyncio.gather(*(self._ingest.store(one, within=_AGAIN) for one in submissions))
         except StoreUnavailableError as error:
             raise Retry("the database is away") from error
 
@@ -63,11 +63,11 @@ class Hits:
             metrics.HITS_DEFERRED.inc()
 
 
-def _submission(tenant_id: UUID, hit: TrackingHit) -> Submission:
+def _submission(tenant_id: UUID, hit: TrackingHit, *, occurred_at: datetime | None) -> Submission:
     event = NormalisedEvent(
         key=f"hit:{hit.event_id}",
         type=_TYPES[hit.kind],
-        occurred_at=hit.received_at,
+        occurred_at=occurred_at,
         message_ref=pack_ref(tenant_id, hit.message_id),
         url=hit.url,
         ip=hit.ip,

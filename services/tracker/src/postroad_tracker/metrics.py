@@ -25,9 +25,7 @@ ON_THE_WIRE: Final = Counter(
     "Messages listed as on the wire when their stop was acknowledged.",
     registry=REGISTRY,
 )
-REFUSED: Final = Counter(
-    "postroad_tracker_refused", "Webhooks refused before they were read.", ["code"], registry=REGISTRY
-)
+REFUSED: Final = Counter("postroad_tracker_refused", "Webhooks refused whole, by reason.", ["code"], registry=REGISTRY)
 COMMIT_REQUESTS: Final = Histogram(
     "postroad_tracker_commit_requests",
     "Requests that one commit answered.",

@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -78,17 +77,21 @@ class Sources:
 
 
 def read_secrets(document: Any) -> Secrets:
-    """Secrets by kind as lists of texts; credentials become "user:password"."""
+    """Secrets by kind as lists of texts; credentials become "user:password". What is neither is passed over."""
     if not isinstance(document, dict):
         return {}
     return {
-        str(kind): tuple(_as_text(value) for value in values)
+        str(kind): tuple(text for value in values if (text := _as_text(value)) is not None)
         for kind, values in document.items()
         if isinstance(values, list)
     }
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"{value.get('username', '')}:{value.get('password', '')}"
-    return str(value)
+def _as_text(value: Any) -> str | None:
+    match value:
+        case str():
+            return value
+        case {"username": str() as username, "password": str() as password}:
+            return f"{username}:{password}"
+        case _:
+            return None

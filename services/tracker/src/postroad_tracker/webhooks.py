@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Final, assert_never
 from uuid import UUID
 
+import structlog
+
 from postroad_common.problems import Problem
 from postroad_common.telemetry import current_traceparent
 from postroad_tracker import metrics
@@ -19,6 +21,8 @@ from postroad_tracker.ingest import Ingest, RawRequest, submission
 from postroad_tracker.patience import within
 from postroad_tracker.sources import Source, Sources
 from postroad_tracker.stops import StopDesk
+
+_log = structlog.get_logger()
 
 _WITHHELD: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-forwarded-for", "forwarded"})
 _MAX_HEADER: Final = 2_000
@@ -73,6 +77,8 @@ class Webhooks:
         try:
             parsed = esp.parse(request.body)
         except UnreadableBodyError as error:
+            metrics.REFUSED.labels("unreadable_body").inc()
+            _log.warning("a genuine webhook cannot be read", esp=esp.name, error=str(error))
             raise Problem(400, "unreadable_body", "The body cannot be read", str(error)) from error
         metrics.REJECTED.labels(esp.name).inc(len(parsed.rejected))
         return await self._keep(esp, source, request, parsed)

@@ -30,7 +30,8 @@ def basic_auth(request: WebhookRequest, credentials: Iterable[str]) -> Verdict:
         given = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         given = b""
-    known = [hmac.compare_digest(given, credential.encode()) for credential in credentials if ":" in credential]
+    live = [credential for credential in credentials if all(credential.partition(":"))]
+    known = [hmac.compare_digest(given, credential.encode()) for credential in live]
     if scheme.lower() == "basic" and any(known):
         return Genuine()
     return Refused("wrong_credentials", "The credentials are not those of this webhook source.")

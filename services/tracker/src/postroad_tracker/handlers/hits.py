@@ -44,7 +44,7 @@ class HitHandlers:
 
     async def open(self, request: web.Request) -> web.Response:
         """The picture, once the open is recorded. HEAD is a look by a program and counts nothing."""
-        token = self._tokens.open(request, TokenKind.OPEN)
+        token = self._tokens.open(request.match_info["token"], TokenKind.OPEN)
         if request.method == "GET":
             await self._record(request, token, "open")
         return web.Response(body=_PIXEL, content_type="image/gif", headers=_NEVER_STORED)
@@ -52,7 +52,7 @@ class HitHandlers:
     async def click(self, request: web.Request) -> web.Response:
         """302 to the URL that is sealed in the token, and to no other."""
         try:
-            token = self._tokens.open(request, TokenKind.CLICK)
+            token = self._tokens.open(request.match_info["token"], TokenKind.CLICK)
             location = safe_location(token.url)
         except Problem:
             if wants_html(request):

@@ -43,7 +43,7 @@ class UnsubscribeHandlers:
     async def page(self, request: web.Request) -> web.Response:
         """The question, also while the database is away: then without a name."""
         try:
-            token = self._tokens.open(request, TokenKind.UNSUBSCRIBE)
+            token = self._tokens.open(request.match_info["token"], TokenKind.UNSUBSCRIBE)
             subscriber = await self._unsubscribes.find(token)
         except Problem:
             return pages.not_found()
@@ -57,7 +57,7 @@ class UnsubscribeHandlers:
         """Unsubscribe and say so once it is true: a page to a browser, JSON to a program. Safe to repeat."""
         html = wants_html(request)
         try:
-            token = self._tokens.open(request, TokenKind.UNSUBSCRIBE)
+            token = self._tokens.open(request.match_info["token"], TokenKind.UNSUBSCRIBE)
             await self._check_form(request)
             subscriber, listed = await self._act(request, token)
         except StoreUnavailableError:

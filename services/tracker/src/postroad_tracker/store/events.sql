@@ -1,7 +1,8 @@
 -- name: store
 -- The one durable write of events: keys, events with the message each belongs to, personal data apart. An event whose
 -- key is taken writes nothing at all. Keys are taken in order, so that two batches with the same events cannot
--- deadlock. Answers with what was new, and with whom it is about.
+-- deadlock. Look-ups are LATERAL with a LIMIT, or a large batch would read the whole ledger to join it once. Answers
+-- with what was new, and with whom it is about.
 WITH clock AS MATERIALIZED (
     SELECT postroad.now() AS now
 ), incoming AS MATERIALIZED (
@@ -16,22 +17,32 @@ WITH clock AS MATERIALIZED (
         AS t (tenant_id, event_id, message_id, rank)
 ), found AS MATERIALIZED (
     SELECT DISTINCT ON (event_id) * FROM (
-        SELECT c.event_id, c.rank, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key, m.recipient,
-               m.state, m.created_at
+        SELECT c.event_id, c.rank, m.*
         FROM candidate c
-        JOIN views.messages m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+        CROSS JOIN LATERAL (
+            SELECT message_id, enrollment_id, contact_id, sequence_id, step_key, recipient, state
+            FROM views.messages m WHERE m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+            LIMIT 1
+        ) AS m
         UNION ALL
-        SELECT i.event_id, 2147483647, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key,
-               m.recipient, m.state, m.created_at
+        SELECT i.event_id, 2147483647, m.*
         FROM incoming i
-        JOIN views.messages m ON m.tenant_id = i.tenant_id AND m.provider_message_id = i.provider_message_id
+        CROSS JOIN LATERAL (
+            SELECT message_id, enrollment_id, contact_id, sequence_id, step_key, recipient, state
+            FROM views.messages m
+            WHERE m.tenant_id = i.tenant_id AND m.provider_message_id = i.provider_message_id
+            ORDER BY created_at DESC
+            LIMIT 1
+        ) AS m
         WHERE NOT i.foreign_ref
     ) AS each_way
-    ORDER BY event_id, rank, created_at DESC
+    ORDER BY event_id, rank
 ), person AS MATERIALIZED (
     SELECT i.event_id, c.contact_id
     FROM incoming i
-    JOIN views.contacts c ON c.tenant_id = i.tenant_id AND c.email = i.address
+    CROSS JOIN LATERAL (
+        SELECT contact_id FROM views.contacts c WHERE c.tenant_id = i.tenant_id AND c.email = i.address LIMIT 1
+    ) AS c
 ), keyed AS (
     INSERT INTO tracking.event_keys (tenant_id, key, event_id)
     SELECT tenant_id, key, event_id FROM incoming ORDER BY tenant_id, key
@@ -81,11 +92,15 @@ WITH young AS MATERIALIZED (
       AND e.received_at > postroad.now() - $2::interval
       AND NOT EXISTS (SELECT FROM tracking.matches m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.event_id)
 ), found AS MATERIALIZED (
-    SELECT DISTINCT ON (y.event_id) y.*, m.message_id, m.enrollment_id, m.contact_id, m.sequence_id, m.step_key,
-           m.recipient, m.state
+    SELECT y.*, m.*
     FROM young y
-    JOIN views.messages m ON m.tenant_id = y.tenant_id AND m.provider_message_id = y.provider_message_id
-    ORDER BY y.event_id, m.created_at DESC
+    CROSS JOIN LATERAL (
+        SELECT message_id, enrollment_id, contact_id, sequence_id, step_key, recipient, state
+        FROM views.messages m
+        WHERE m.tenant_id = y.tenant_id AND m.provider_message_id = y.provider_message_id
+        ORDER BY created_at DESC
+        LIMIT 1
+    ) AS m
     LIMIT $3
 ), matched AS (
     INSERT INTO tracking.matches (tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key)
