@@ -8,7 +8,7 @@ import pytest
 from aio_pika import DeliveryMode, Message
 from pamqp.common import FieldTable
 
-from postroad_stack import Stack, start_stack
+from postroad_stack import Stack, StartError, start_stack
 from postroad_stack.answering import amqp_answers, postgres_answers
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
@@ -82,3 +82,9 @@ async def test_a_cluster_of_three_goes_on_without_one_of_them() -> None:
         await broker.restart(0)
         await publish(broker.nodes[0], b"after")
         assert await consume(broker.nodes[2]) == b"after"
+
+
+async def test_a_start_that_fails_says_why_in_the_servers_own_words() -> None:
+    with pytest.raises(StartError, match='unrecognized configuration parameter "nonsense"'):
+        async with start_stack(postgres_settings={"nonsense": "1"}):
+            pass

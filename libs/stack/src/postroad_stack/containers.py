@@ -15,10 +15,11 @@ from testcontainers.core.network import Network
 
 from postroad_stack.answering import amqp_answers, postgres_answers, until_answering
 from postroad_stack.engine import POSTGRES_IMAGE, RABBITMQ_IMAGE, published_host
+from postroad_stack.errors import StartError
 from postroad_stack.keeper import Keeper
 from postroad_stack.ports import LOOPBACK, Ports
 from postroad_stack.rabbitmqctl import Ctl, run_ctl
-from postroad_stack.servers import Log, timed
+from postroad_stack.servers import Log, timed, together
 
 BOOT_LIMIT = 180.0
 USER = "postroad"
@@ -64,7 +65,11 @@ class DockerPostgres:
         await asyncio.to_thread(self.container.get_wrapped_container().unpause)
 
     async def _answering(self) -> None:
-        await until_answering(lambda: postgres_answers(self.dsn), limit=BOOT_LIMIT, accept=bool)
+        await until_answering(self._up, limit=BOOT_LIMIT, accept=bool)
+
+    async def _up(self) -> bool:
+        await asyncio.to_thread(_check_running, self.container)
+        return await postgres_answers(self.dsn)
 
 
 @dataclass
@@ -108,7 +113,11 @@ class DockerRabbit(Ctl):
             await run_ctl(ctl_command(self.names[node]), *step)
 
     async def _answering(self, node: int) -> None:
-        await until_answering(lambda: amqp_answers(self.nodes[node]), limit=BOOT_LIMIT, accept=bool)
+        await until_answering(lambda: self._up(node), limit=BOOT_LIMIT, accept=bool)
+
+    async def _up(self, node: int) -> bool:
+        await asyncio.to_thread(_check_running, self.containers[node])
+        return await amqp_answers(self.nodes[node])
 
 
 def ctl_command(container: str) -> list[str]:
@@ -135,9 +144,10 @@ async def start_containers(
     postgres = make_postgres(names[0], host, ports, postgres_settings)
     rabbitmq = await asyncio.to_thread(make_rabbitmq, run, names[1:], host, ports)
     log("starting containers of our own")
-    async with asyncio.TaskGroup() as group:
-        group.create_task(timed(log, POSTGRES_IMAGE, postgres.start()))
-        group.create_task(timed(log, RABBITMQ_IMAGE, start_rabbitmq(rabbitmq)))
+    await together(
+        timed(log, POSTGRES_IMAGE, postgres.start()),
+        timed(log, RABBITMQ_IMAGE, start_rabbitmq(rabbitmq)),
+    )
     for container in (postgres.container, *rabbitmq.containers):
         log(f"container {container.get_container_id()} runs {container.image}")
     return postgres, rabbitmq
@@ -180,7 +190,7 @@ def make_rabbitmq(run: str, names: list[str], host: str, ports: Ports) -> Docker
 async def start_rabbitmq(rabbitmq: DockerRabbit) -> None:
     """Start all nodes at once, then join them one by one."""
     count = len(rabbitmq.containers)
-    await asyncio.gather(*(rabbitmq.start(node) for node in range(count)))
+    await together(*(rabbitmq.start(node) for node in range(count)))
     for node in range(1, count):
         await rabbitmq.join(node)
 
@@ -199,6 +209,14 @@ def _rabbit_container(name: str, hostname: str, *, password: str, cookie: str) -
 def _publish(container: DockerContainer, inside: int, host: str, port: int) -> None:
     published: Any = (LOOPBACK, port) if host == LOOPBACK else port
     container.ports[str(inside)] = published
+
+
+def _check_running(container: DockerContainer) -> None:
+    wrapped = container.get_wrapped_container()
+    wrapped.reload()
+    if wrapped.status == "exited":
+        log = wrapped.logs(tail=20).decode(errors="replace")
+        raise StartError(f"the container of {container.image} ended while starting:\n{log}")
 
 
 async def _kill(container: DockerContainer) -> None:

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from postroad_stack import apt
 from postroad_stack.errors import NothingFoundError
 from postroad_stack.keeper import Keeper
-from postroad_stack.local_postgres import LocalPostgres, start_postgres
-from postroad_stack.local_rabbitmq import LocalRabbit, start_rabbitmq
+from postroad_stack.local_postgres import LocalPostgres, make_postgres, start_postgres
+from postroad_stack.local_rabbitmq import LocalRabbit, make_rabbitmq, start_rabbitmq
 from postroad_stack.ports import Ports
 from postroad_stack.programs import PostgresPrograms, RabbitPrograms, find_postgres, find_rabbitmq
-from postroad_stack.servers import Log, timed
+from postroad_stack.servers import Log, timed, together
 
 INSTALL = """\
 Postroad needs PostgreSQL (15 or later) and RabbitMQ (3.10 or later). Any of these will do:
@@ -50,16 +50,15 @@ async def start_local(
         await keeper.keep_files()
     cluster = f" ({rabbitmq_nodes} nodes)" if rabbitmq_nodes > 1 else ""
     log("starting servers of our own")
-    async with asyncio.TaskGroup() as group:
-        database = group.create_task(
-            timed(log, f"PostgreSQL {postgres.major}", start_postgres(keeper, postgres, ports, postgres_settings))
-        )
-        broker = group.create_task(
-            timed(log, f"RabbitMQ{cluster}", start_rabbitmq(keeper, rabbitmq, ports, nodes=rabbitmq_nodes))
-        )
+    database = make_postgres(keeper, postgres, ports, postgres_settings)
+    broker = make_rabbitmq(keeper, rabbitmq, ports, nodes=rabbitmq_nodes)
+    await together(
+        timed(log, f"PostgreSQL {postgres.major}", start_postgres(database)),
+        timed(log, f"RabbitMQ{cluster}", start_rabbitmq(broker)),
+    )
     if keep:
         log(f"data and logs stay in {keeper.root}")
-    return database.result(), broker.result()
+    return database, broker
 
 
 def _missing() -> list[str]:

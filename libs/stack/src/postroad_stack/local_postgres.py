@@ -109,18 +109,21 @@ class LocalPostgres:
         )
 
 
-async def start_postgres(
+def make_postgres(
     keeper: Keeper, programs: PostgresPrograms, ports: Ports, settings: Mapping[str, str] | None
 ) -> LocalPostgres:
-    """Create and start a private server in the keeper's directory."""
-    server = LocalPostgres(
+    """Describe a private server in the keeper's directory."""
+    return LocalPostgres(
         keeper=keeper,
         programs=programs,
         port=ports.take(),
         settings={**SETTINGS, **(settings or {})},
         password=secrets.token_urlsafe(18),
     )
+
+
+async def start_postgres(server: LocalPostgres) -> None:
+    """Create its data and start it."""
     make_private_directory(server.directory)
     await server.initialise()
     await server.start()
-    return server

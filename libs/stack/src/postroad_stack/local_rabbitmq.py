@@ -1,6 +1,5 @@
 """A private RabbitMQ node, or a cluster of three, from the programs on this machine."""
 
-import asyncio
 import secrets
 import signal
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from postroad_stack.local_rabbitmq_files import CTL_PORTS, Node, node_environmen
 from postroad_stack.ports import LOOPBACK, Ports
 from postroad_stack.programs import RabbitPrograms, run_as
 from postroad_stack.rabbitmqctl import Ctl, run_ctl
+from postroad_stack.servers import together
 
 BOOT_LIMIT = 120.0
 """Seconds a node may take to boot; eight are usual, and thirty under load."""
@@ -84,16 +84,14 @@ class LocalRabbit(Ctl):
         return await amqp_answers(self.nodes[node])
 
 
-async def start_rabbitmq(keeper: Keeper, programs: RabbitPrograms, ports: Ports, *, nodes: int) -> LocalRabbit:
-    """Start a private broker of one node, or a cluster, with an epmd of its own."""
-    home = keeper.root / "home"
-    write_cookie(home, secrets.token_hex(16))
+def make_rabbitmq(keeper: Keeper, programs: RabbitPrograms, ports: Ports, *, nodes: int) -> LocalRabbit:
+    """Describe a private broker of one node, or of several that will be a cluster, with an epmd of its own."""
     epmd_port, ctl_port = ports.take(), ports.take_block(CTL_PORTS * nodes)
     members = [
         Node(
             name=f"rabbit{number}",
             directory=keeper.root / f"rabbit{number}",
-            home=home,
+            home=keeper.root / "home",
             port=ports.take(),
             distribution_port=ports.take(),
             epmd_port=epmd_port,
@@ -101,20 +99,21 @@ async def start_rabbitmq(keeper: Keeper, programs: RabbitPrograms, ports: Ports,
         )
         for number in range(nodes)
     ]
-    server = LocalRabbit(
-        keeper=keeper,
-        programs=programs,
-        members=members,
-        scripts=slim_scripts(programs, keeper.root / "broker"),
-        password=secrets.token_urlsafe(18),
+    scripts = slim_scripts(programs, keeper.root / "broker")
+    return LocalRabbit(
+        keeper=keeper, programs=programs, members=members, scripts=scripts, password=secrets.token_urlsafe(18)
     )
-    for node in members:
-        write_node_files(node, programs, user=USER, password=server.password)
+
+
+async def start_rabbitmq(server: LocalRabbit) -> None:
+    """Write its files, start all nodes at once, then join them one by one."""
+    write_cookie(server.members[0].home, secrets.token_hex(16))
+    for node in server.members:
+        write_node_files(node, server.programs, user=USER, password=server.password)
     await _start_epmd(server)
-    await asyncio.gather(*(server.start(number) for number in range(nodes)))
-    for number in range(1, nodes):
+    await together(*(server.start(number) for number in range(len(server.members))))
+    for number in range(1, len(server.members)):
         await server.join(number)
-    return server
 
 
 async def _start_epmd(server: LocalRabbit) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Log = Callable[[str], None]
 T = TypeVar("T")
@@ -121,8 +121,22 @@ async def timed(log: Log, what: str, work: Awaitable[T]) -> T:
     """Await `work` and say how long it took; every ten seconds, that it still goes on."""
     began = time.monotonic()
     task = asyncio.ensure_future(work)
-    while not (await asyncio.wait({task}, timeout=10.0))[0]:
-        log(f"  {what} ... {time.monotonic() - began:.0f} s so far")
+    try:
+        while not (await asyncio.wait({task}, timeout=10.0))[0]:
+            log(f"  {what} ... {time.monotonic() - began:.0f} s so far")
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
     result = task.result()
     log(f"  {what} ... {time.monotonic() - began:.1f} s")
     return result
+
+
+async def together(*starts: Coroutine[Any, Any, object]) -> None:
+    """Run several starts at the same time; if one fails, give up the others and raise that failure."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                group.create_task(start)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
