@@ -1,12 +1,31 @@
 -- migrate:up
 
--- Which tenants have messages to relay: ids only, across the wall.
+-- Which tenants have messages to relay: ids only, across the wall. From one tenant to the next by the primary key,
+-- because a backlog may be long.
 CREATE FUNCTION sequence.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
-$$ SELECT DISTINCT tenant_id FROM sequence.outbox LIMIT up_to $$;
+$$
+    WITH RECURSIVE tenant AS (
+        (SELECT tenant_id FROM sequence.outbox ORDER BY tenant_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.tenant_id FROM sequence.outbox o
+                WHERE o.tenant_id > tenant.tenant_id ORDER BY o.tenant_id LIMIT 1)
+        FROM tenant WHERE tenant.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
+$$;
 CREATE FUNCTION tracking.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
-$$ SELECT DISTINCT tenant_id FROM tracking.outbox LIMIT up_to $$;
+$$
+    WITH RECURSIVE tenant AS (
+        (SELECT tenant_id FROM tracking.outbox ORDER BY tenant_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.tenant_id FROM tracking.outbox o
+                WHERE o.tenant_id > tenant.tenant_id ORDER BY o.tenant_id LIMIT 1)
+        FROM tenant WHERE tenant.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
+$$;
 -- Tenants with events of the last days that have not found their message.
 CREATE FUNCTION tracking.tenants_with_unmatched(younger_than interval, up_to integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
@@ -24,6 +43,8 @@ $$
     WHERE acknowledged_at IS NULL AND created_at < postroad.now() - older_than
     LIMIT up_to
 $$;
+-- Whoever comes to own a function must be allowed to create in its schema.
+GRANT CREATE ON SCHEMA sequence, schedule, delivery, tracking TO postroad_definer;
 ALTER FUNCTION sequence.tenants_with_outbox OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_outbox OWNER TO postroad_definer;
 ALTER FUNCTION tracking.tenants_with_unmatched OWNER TO postroad_definer;
@@ -31,6 +52,7 @@ ALTER FUNCTION tracking.tenants_with_open_stops OWNER TO postroad_definer;
 ALTER FUNCTION schedule.tenants_to_wake OWNER TO postroad_definer;
 ALTER FUNCTION schedule.tenants_enrolled OWNER TO postroad_definer;
 ALTER FUNCTION delivery.tenants_with_orphans OWNER TO postroad_definer;
+REVOKE CREATE ON SCHEMA sequence, schedule, delivery, tracking FROM postroad_definer;
 
 -- The contract views: what a service may read of another. They are owned by a role that bypasses nothing, so the
 -- tenant wall of the tables beneath holds through them.
