@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 from yarl import URL
 
-from postroad_common.amqp import Broker, PublishError
+from postroad_common.amqp import Broker, PublishError, declare_topology
+from postroad_common.amqp.topology import SENDER_DUE
 from postroad_common.contracts import StepDue
 from postroad_common.db import transaction
 from postroad_scheduler.store import due as store
@@ -205,18 +206,22 @@ async def test_what_the_broker_has_not_confirmed_comes_again(
     assert {item.attempt for item in senders.items or await senders.take(1)} == {1}
 
 
-async def test_a_broker_that_takes_nothing_is_asked_with_one_step_at_a_time(
-    depot: Depot, senders: SendersEnd, module_vhost: str
-) -> None:
+async def test_a_broker_that_takes_nothing_is_asked_with_one_step_at_a_time(depot: Depot, vhost: str) -> None:
     for _ in range(2):
         await depot.running(await depot.sequence(await depot.tenant(), NOW), 100)
-    async with hung_broker(module_vhost) as broker:
+    async with await Broker.connect(vhost, name="refusing") as broker:
+        await declare_topology(broker)
         tick = depot.tick(broker, replace(PACE, claim_size=40))
         for _ in range(4):
+            async with broker.channel(prefetch=1) as channel:
+                await channel.queue_delete(SENDER_DUE.name)
             with pytest.raises(PublishError):
                 await tick()
 
-    assert await claims(depot) == [1] * 43, "forty at first, then three to find out"
+        assert await claims(depot) == [1] * 43, "forty at first, then three to find out"
+        await tick()  # the broker has declared its queue again
+        await tick()
+    assert len(await claims(depot)) == 43, "published at last, and the others with them"
 
 
 @asynccontextmanager

@@ -65,11 +65,17 @@ CROSS JOIN LATERAL (
 
 -- name: census
 -- How many rows of these tenants are held, with the senders, or in need of a person. $1 tenants.
-SELECT count(*) FILTER (WHERE p.phase = 'held') AS held,
-       count(*) FILTER (WHERE p.phase = 'in_flight') AS in_flight,
-       count(*) FILTER (WHERE p.phase = 'held' AND p.needs_attention_at IS NOT NULL) AS needs_attention
-FROM schedule.progress p
-WHERE p.tenant_id = ANY ($1::uuid[]) AND p.phase IN ('held', 'in_flight');
+SELECT held.count AS held, in_flight.count AS in_flight, held.needs_attention
+FROM (
+    SELECT count(*), count(p.needs_attention_at) AS needs_attention
+    FROM schedule.progress p
+    WHERE p.tenant_id = ANY ($1::uuid[]) AND p.phase = 'held'
+) AS held
+CROSS JOIN (
+    SELECT count(*)
+    FROM schedule.progress p
+    WHERE p.tenant_id = ANY ($1::uuid[]) AND p.phase = 'in_flight'
+) AS in_flight;
 
 -- name: sequence_state
 -- The state that somebody wants of a sequence. $1 tenant, $2 sequence.
