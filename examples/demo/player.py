@@ -85,6 +85,11 @@ class Player:
         """What people do after the last mail, they do now: it must not change how the sequence ended."""
         self._over.set()
 
+    def start_over(self) -> None:
+        """Forget what was: whoever is enrolled again begins at the first step again."""
+        self.tally = Tally()
+        self._stopped.clear()
+
     async def play(self) -> None:
         """React to mail until cancelled."""
         timeout = ClientTimeout(total=30)

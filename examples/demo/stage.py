@@ -49,8 +49,8 @@ async def raised_stage(logs: Path | None) -> AsyncIterator[Stage]:
         services = await resources.enter_async_context(
             running_services(database=database, amqp_url=amqp_url, settings=SETTINGS, log_dir=log_dir)
         )
+        resources.callback(say, "stopping ...")
         yield Stage(services, smtp, time.monotonic() - began)
-        say("stopping ...")
 
 
 @contextlib.asynccontextmanager
