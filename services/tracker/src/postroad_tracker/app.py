@@ -89,11 +89,13 @@ def _routes(
 
 def _work(service: Service[TrackerSettings], desk: StopDesk, relay: Relay, ingest: Ingest) -> None:
     settings, pool = service.settings, service.pool
-    match = partial(upkeep.match_events, pool, desk, horizon=settings.match_horizon, committed=relay.wake)
+    match = partial(upkeep.match_events, pool, desk, committed=relay.wake)
+    match_young, match_old = partial(match, horizon=upkeep.YOUNG), partial(match, horizon=settings.match_horizon)
     age = timedelta(seconds=settings.open_stop_seconds)
     left_open = partial(upkeep.acknowledge_left_open, pool, desk, older_than=age)
     service.repeat(partial(upkeep.make_partitions, pool), upkeep.PARTITIONS_PERIOD, "make partitions")
-    service.repeat(match, timedelta(seconds=settings.match_seconds), "match late events")
+    service.repeat(match_young, timedelta(seconds=settings.match_seconds), "match young events")
+    service.repeat(match_old, timedelta(seconds=settings.match_again_seconds), "match old events")
     service.repeat(left_open, age, "acknowledge stops left open")
     for writer in range(_WRITERS):
         service.spawn(ingest.run, f"write {writer}")

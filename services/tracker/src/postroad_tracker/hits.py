@@ -14,7 +14,8 @@ from postroad_common.ids import pack_ref
 from postroad_tracker import metrics
 from postroad_tracker.errors import StoreUnavailableError
 from postroad_tracker.events import EventType, NormalisedEvent
-from postroad_tracker.ingest import Ingest, Submission
+from postroad_tracker.ingest import Ingest
+from postroad_tracker.submission import Submission
 
 _log = structlog.get_logger()
 

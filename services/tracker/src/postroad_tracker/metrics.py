@@ -17,7 +17,7 @@ UNMATCHED: Final = Counter(
     "postroad_tracker_unmatched", "Events stored without finding their message.", ["source"], registry=REGISTRY
 )
 MATCHED_LATE: Final = Counter(
-    "postroad_tracker_matched_late", "Stops that came of events matched late.", registry=REGISTRY
+    "postroad_tracker_matched_late", "Events that found their message late.", registry=REGISTRY
 )
 STOPS: Final = Counter("postroad_tracker_stops", "Stops written.", ["kind"], registry=REGISTRY)
 ON_THE_WIRE: Final = Counter(

@@ -47,7 +47,8 @@ class TrackerSettings(CommonSettings):
     source_cache_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
         5.0, description="How long a webhook source is remembered: what a deleted one may still deliver."
     )
-    match_seconds: Seconds = Field(2.0, description="How often events without a message look for it again.")
+    match_seconds: Seconds = Field(2.0, description="How often events of the last two minutes look for their message.")
+    match_again_seconds: Seconds = Field(600.0, description="How often older ones look once more.")
     match_horizon_hours: Annotated[float, Field(gt=0, le=720)] = Field(24.0, description="How long they go on looking.")
     open_stop_seconds: Seconds = Field(
         30.0, description="Age at which a stop without acknowledgement is taken over from a process that died."

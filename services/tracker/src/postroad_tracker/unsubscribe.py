@@ -12,9 +12,10 @@ from postroad_common.db import queries, transaction
 from postroad_common.ids import pack_ref
 from postroad_common.telemetry import current_traceparent
 from postroad_tracker.events import EventType, NormalisedEvent
-from postroad_tracker.ingest import Ingest, submission
+from postroad_tracker.ingest import Ingest
 from postroad_tracker.patience import within
 from postroad_tracker.stops import StopDesk
+from postroad_tracker.submission import submission
 
 _sql: Final = queries("postroad_tracker", "messages")
 

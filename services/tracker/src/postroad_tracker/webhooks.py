@@ -17,10 +17,11 @@ from postroad_tracker.errors import UnreadableBodyError
 from postroad_tracker.esp import ESPS
 from postroad_tracker.esp.model import Esp, Genuine, Parsed, Refused, Rejected, Unauthenticated, WebhookRequest
 from postroad_tracker.esp.reading import clean
-from postroad_tracker.ingest import Ingest, RawRequest, submission
+from postroad_tracker.ingest import Ingest
 from postroad_tracker.patience import within
 from postroad_tracker.sources import Source, Sources
 from postroad_tracker.stops import StopDesk
+from postroad_tracker.submission import RawRequest, submission
 
 _log = structlog.get_logger()
 

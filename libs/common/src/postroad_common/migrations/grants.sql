@@ -66,5 +66,5 @@ GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracke
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
 GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.suppressed_addresses TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
-    tracking.tenants_with_unmatched(interval, integer), tracking.tenants_with_open_stops(interval, integer)
+    tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
     TO postroad_tracker;

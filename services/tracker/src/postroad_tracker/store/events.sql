@@ -114,8 +114,8 @@ SELECT f.tenant_id, f.event_id, f.received_at, f.occurred_at, f.type, f.bounce_t
 FROM found f JOIN matched USING (event_id);
 
 -- name: tenants_with_unmatched
--- Whose young events still look for their message: ids only, across the wall.
-SELECT tracking.tenants_with_unmatched($1::interval, $2::integer) AS tenant_id;
+-- Whose events of so long ago at most still look for their message, a page of tenants at a time: ids only.
+SELECT tracking.tenants_with_unmatched($1::uuid, $2::interval, $3::integer) AS tenant_id;
 
 -- name: make_partitions
 -- The months to come get their partitions before the first event does.

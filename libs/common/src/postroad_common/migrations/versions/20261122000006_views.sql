@@ -26,13 +26,16 @@ $$
     )
     SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
 $$;
--- Tenants with events of the last days that have not found their message.
-CREATE FUNCTION tracking.tenants_with_unmatched(younger_than interval, up_to integer) RETURNS SETOF uuid
+-- Tenants with young events that have not found their message, page by page: some never do, and must not stand before
+-- the others.
+CREATE FUNCTION tracking.tenants_with_unmatched(after uuid, younger_than interval, up_to integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
     SELECT DISTINCT e.tenant_id FROM tracking.events e
     WHERE e.message_id IS NULL AND e.provider_message_id IS NOT NULL AND e.received_at > postroad.now() - younger_than
+      AND e.tenant_id > after
       AND NOT EXISTS (SELECT FROM tracking.matches m WHERE m.tenant_id = e.tenant_id AND m.event_id = e.event_id)
+    ORDER BY e.tenant_id
     LIMIT up_to
 $$;
 -- Tenants with stops that nobody has acknowledged: the process that wrote them died before it answered.
