@@ -5,9 +5,9 @@ import base64
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
+import aio_pika
 import asyncpg
 import httpx
 import pytest
@@ -19,7 +19,7 @@ from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 
-from .house import OPERATOR_TOKEN, Api, Tenant, new_tenant
+from .house import OPERATOR_TOKEN, Api, CreateTenant, Listener, Tenant, new_tenant
 
 KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
 SETTINGS = {
@@ -74,7 +74,7 @@ async def admin(api_database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-def create_tenant(api: Api, admin: asyncpg.Connection) -> Callable[..., Coroutine[Any, Any, Tenant]]:
+def create_tenant(api: Api, admin: asyncpg.Connection) -> CreateTenant:
     async def create(name: str = "Acme") -> Tenant:
         return await new_tenant(api, admin, name)
 
@@ -84,3 +84,16 @@ def create_tenant(api: Api, admin: asyncpg.Connection) -> Callable[..., Coroutin
 @pytest_asyncio.fixture
 async def tenant(api: Api, admin: asyncpg.Connection) -> Tenant:
     return await new_tenant(api, admin)
+
+
+@pytest_asyncio.fixture
+async def outbox(tenant: Tenant) -> AsyncIterator[Listener]:
+    """What the tenant's outbox tells the other services from now on."""
+    connection = await aio_pika.connect(tenant.api.amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind("postroad", "#")
+        listener = Listener(str(tenant.tenant_id))
+        await queue.consume(listener.take, no_ack=True)
+        yield listener

@@ -1,16 +1,17 @@
 """A running API and its tenants: calls that fail with the answer, and the things that most tests need."""
 
-import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import aio_pika
 import asyncpg
 import httpx
 
 from postroad_common.ids import message_id_for, new_id
+from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 
 OPERATOR_TOKEN = "operator-token-of-the-tests"
@@ -77,7 +78,7 @@ class Tenant:
         return str(made["key"])
 
     async def contact(self, **values: Any) -> Any:
-        body = {"email": f"person-{self.number()}@people.example", **values}
+        body = {"email": f"person-{self.number()}@{self.tenant_id.hex[-8:]}.example", **values}
         return await self.call("POST", "/contacts", json=body, expect=201)
 
     async def sender(self, **values: Any) -> Any:
@@ -94,14 +95,16 @@ class Tenant:
         body = {"name": f"template {self.number()}", "subject": "Hello", "html": HTML, **values}
         return await self.call("POST", "/templates", json=body, expect=201)
 
-    async def draft(self, *, steps: int = 1, delay: str = "1d", **values: Any) -> Any:
+    async def draft(self, *, steps: int | list[dict[str, Any]] = 1, delay: str = "1d", **values: Any) -> Any:
         """A sequence that is not active."""
         sender_id = values.pop("sender_id", None) or (await self.sender())["id"]
-        template_id = (await self.template())["id"]
+        if isinstance(steps, int):
+            template_id = (await self.template())["id"]
+            steps = [{"template_id": template_id, "delay": delay} for _ in range(steps)]
         body = {
             "name": f"sequence {self.number()}",
             "sender_id": sender_id,
-            "steps": [{"template_id": template_id, "delay": delay} for _ in range(steps)],
+            "steps": steps,
             **values,
         }
         return await self.call("POST", "/sequences", json=body, expect=201)
@@ -153,6 +156,7 @@ class Enrolled:
     async def taken_up(self, **values: Any) -> None:
         """Progress as the scheduler writes it: waiting for the first step, due in an hour, decided just now."""
         now, due = await self.now(), await self.now("1 hour")
+        emitted = int(values.get("phase") in {"claimed", "in_flight"})
         reasons = [{"kind": "delay_after", "delay": 3600.0, "previous": None, "anchor_at": now.isoformat()}]
         row = {
             "enrollment_id": self.enrollment_id,
@@ -164,6 +168,8 @@ class Enrolled:
             "phase": "waiting",
             "step_number": 1,
             "step_key": "step-1",
+            "attempt": emitted,
+            "emissions": emitted,
             "anchor_at": now,
             "next_due_at": due,
             "send_before": await self.now("1 day"),
@@ -298,14 +304,36 @@ class Enrolled:
         return stop_id
 
 
+@dataclass
+class Listener:
+    """The messages of one tenant as they were published."""
+
+    tenant_id: str
+    heard: list[tuple[str, Any, str | None]] = field(default_factory=list)
+
+    async def take(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        body = json.loads(message.body)
+        if body["tenant_id"] == self.tenant_id:
+            traceparent = message.headers.get("traceparent")
+            self.heard.append((message.type or "", body, str(traceparent) if traceparent else None))
+
+    async def received(self, type_: str, count: int) -> list[Any]:
+        """The bodies of this type, once there are so many."""
+
+        def bodies() -> list[Any]:
+            return [body for heard, body, _ in self.heard if heard == type_]
+
+        await eventually(lambda: len(bodies()) >= count, timeout=10, reason=f"{count} x {type_}")
+        assert len(bodies()) == count
+        return bodies()
+
+
+CreateTenant = Callable[..., Coroutine[Any, Any, Tenant]]
+
+
 async def new_tenant(api: Api, admin: asyncpg.Connection, name: str = "Acme") -> Tenant:
     """A tenant through the API."""
     response = await api.ask("POST", "/tenants", key=OPERATOR_TOKEN, json={"name": name})
     assert response.status_code == 201, response.text
     made = response.json()
     return Tenant(api, admin, UUID(made["tenant"]["id"]), made["api_key"]["key"])
-
-
-async def at_once(*calls: Any) -> Sequence[Any]:
-    """Await all."""
-    return await asyncio.gather(*calls)

@@ -32,7 +32,7 @@ async def test_the_operator_s_token_opens_no_tenant(api: Api) -> None:
 
 
 async def test_a_key_is_kept_as_a_hash_only(tenant: Tenant) -> None:
-    row = await tenant.admin.fetchrow("SELECT * FROM sequence.api_keys WHERE tenant_id = $1", tenant.tenant_id)
+    [row] = await tenant.admin.fetch("SELECT * FROM sequence.api_keys WHERE tenant_id = $1", tenant.tenant_id)
     assert tenant.key[47:] not in str(dict(row))
     assert len(row["secret_hash"]) == 32
     assert tenant.key not in tenant.api.log()

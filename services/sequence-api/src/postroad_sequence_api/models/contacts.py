@@ -11,8 +11,13 @@ from postroad_sequence_api.models.fields import Address, Line, Name, Text, Zone,
 
 Kind = Literal["lead", "party"]
 AttributeName = Annotated[Name, Field(max_length=100), AfterValidator(without_nul)]
+_EXACT = 2**53  # beyond it JSON's readers round
 AttributeValue = (
-    Text | bool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(allow_inf_nan=False)] | None
+    Text
+    | bool
+    | Annotated[int, Field(ge=-_EXACT, le=_EXACT)]
+    | Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
+    | None
 )
 Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)]
 """What templates may name beyond the fixed fields: at most 100 names with plain values."""

@@ -2,6 +2,8 @@
 
 import re
 from datetime import time, timedelta
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Annotated, Final
 from zoneinfo import available_timezones
 
@@ -13,8 +15,12 @@ from postroad_engine.delays import format_delay, format_time_of_day, parse_delay
 _LINE_BREAKERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HOST: Final = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?|[0-9A-Fa-f:]{2,39}"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
 )
+_PLAIN_LOCAL_PART: Final = re.compile(
+    r"(?=.{1,64}$)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII | re.IGNORECASE
+)  # RFC 5321: a dot-string of 64 octets at most
+_ADDRESS_LENGTH: Final = 254  # RFC 5321, erratum 1690
 ZONES: Final = frozenset(available_timezones())
 
 
@@ -45,6 +51,20 @@ def normal_address(value: str) -> str:
     Whether the domain exists is not asked. Local parts are ASCII: hardly any server takes others (RFC 6531).
     """
     one_line(value)
+    local_part, _, domain = value.rpartition("@")
+    if len(value) <= _ADDRESS_LENGTH and _PLAIN_LOCAL_PART.fullmatch(local_part):
+        domain = _normal_domain(domain)  # a file of contacts has many addresses and few domains
+        if len(local_part) + 1 + len(domain) <= _ADDRESS_LENGTH:
+            return f"{local_part.lower()}@{domain}"
+    return _validated(value)
+
+
+@lru_cache(maxsize=4096)
+def _normal_domain(domain: str) -> str:
+    return _validated(f"x@{domain}").removeprefix("x@")
+
+
+def _validated(value: str) -> str:
     try:
         parsed = validate_email(
             value, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True
@@ -64,7 +84,10 @@ def known_zone(value: str) -> str:
 def host_name(value: str) -> str:
     """A host name or an IP address, nothing around it."""
     if not _HOST.fullmatch(value):
-        raise ValueError("must be a host name or an IP address")
+        try:
+            ip_address(value)
+        except ValueError as error:
+            raise ValueError("must be a host name or an IP address") from error
     return value.lower()
 
 

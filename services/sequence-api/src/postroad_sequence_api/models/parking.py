@@ -43,7 +43,7 @@ class Parking(View):
 
 
 class ReplayNew(Body):
-    """Which queue's parked messages to give back to it, oldest first, and how many at most."""
+    """Which queue's parked messages to give back to it, and how many at most."""
 
     queue: Name
     limit: Annotated[int, Field(ge=1, le=1000)] = 100

@@ -1,0 +1,277 @@
+"""Bad input in every field of every endpoint: a 4xx problem that names the field, never a 5xx, and nothing is kept."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from postroad_common.ids import new_id
+from postroad_sequence_api.app import ROUTES
+from postroad_stack.fake_esps import FakeSendGrid
+
+from .house import OPERATOR_TOKEN, Tenant
+
+ID = str(new_id())
+STEP = {"key": "k", "kind": "email", "template_id": ID, "delay": "1d", "preferred_time": "09:30", "thread": "new"}
+CONTACT = {
+    "email": "a@b.example", "external_id": "e", "first_name": "f", "last_name": "l", "company": "c", "kind": "lead",
+    "timezone": "UTC", "attributes": {"a": "b"},
+}  # fmt: skip
+SENDER = {
+    "name": "n", "from_email": "a@b.example", "from_name": "f", "reply_to": "r@b.example", "esp": "smtp",
+    "host": "h", "port": 25, "security": "tls", "username": "u", "password": "p", "max_connections": 1,
+}  # fmt: skip
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/tenants": {"name": "n", "timezone": "UTC", "postal_address": "p"},
+    "POST /v1/api-keys": {"name": "n", "role": "viewer"},
+    "POST /v1/contacts": CONTACT,
+    "PATCH /v1/contacts/{id}": CONTACT,
+    "POST /v1/senders": SENDER,
+    "PATCH /v1/senders/{id}": SENDER,
+    "POST /v1/templates": {"name": "n", "subject": "s", "html": "h", "text": "t"},
+    "PUT /v1/templates/{id}": {"name": "n", "subject": "s", "html": "h", "text": "t"},
+    "POST /v1/templates/{id}/preview": {"contact_id": ID, "sender_id": ID},
+    "POST /v1/sequences": {"name": "n", "sender_id": ID, "steps": [STEP]},
+    "PUT /v1/sequences/{id}": {"name": "n", "sender_id": ID, "steps": [STEP]},
+    "POST /v1/sequences/{id}/archive": {"stop_running": True},
+    "POST /v1/sequences/{id}/enrollments": {"contact_ids": [ID], "all": False},
+    "POST /v1/suppressions": {"email": "a@b.example", "reason": "r"},
+    "POST /v1/webhook-sources": {"name": "n", "esp": "sendgrid", "public_keys": [FakeSendGrid().public_key]},
+    "POST /v1/operator/parking/replay": {"queue": "sender.due", "limit": 1},
+}  # fmt: skip
+"""A sound body for every endpoint that takes one."""
+
+MAY_BREAK_LINES = {"html", "text", "attributes.a"}
+"""Fields that no mail header shows: line breaks belong there. NUL belongs nowhere."""
+
+QUERIES: dict[str, dict[str, list[str]]] = {
+    "/contacts": {"after": ["x", "%00"], "limit": ["0", "201", "x", "1e9", "-1"], "email": ["x", "a\x00@b.example"]},
+    "/senders": {"after": ["x"], "limit": ["0"]},
+    "/templates": {"after": ["x"], "limit": ["0"]},
+    "/api-keys": {"after": ["x"], "limit": ["0"]},
+    "/sequences": {"after": ["x"], "limit": ["0"], "state": ["running", "a\x00"]},
+    "/enrollments": {"after": ["x"], "sequence_id": ["x"], "contact_id": ["\x00"], "state": ["waiting"], "limit": [""]},
+    "/suppressions": {"after": ["x"], "email": ["\x00", "a\r\n@b.example"], "limit": ["999"]},
+    "/messages": {"after": ["x", f"{ID}.", f"{ID}.a\x00", f"{ID}.A"], "sequence_id": ["x"], "contact_id": ["x"],
+                  "enrollment_id": ["x"], "state": ["sent"], "limit": ["0"]},
+    "/events": {"after": ["x", f"2026-99-99T00:00:00Z_{ID}", f"0000-01-01T00:00:00Z_{ID}",
+                          f"2026-01-01T00:00:00Z_{'-' * 36}"],
+                "type": ["seen"], "sequence_id": ["x"], "contact_id": ["x"], "enrollment_id": ["x"], "limit": ["0"]},
+    "/operator/parking": {"limit": ["0", "101", "x"]},
+}  # fmt: skip
+"""For every parameter of every list, values that it does not take."""
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, (*path, name))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, (*path, place))
+    else:
+        yield path
+
+
+def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    copy = json.loads(json.dumps(body))
+    inner = copy
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = value
+    return copy
+
+
+def bad_values(path: tuple[str | int, ...], good: Any) -> Iterator[Any]:
+    """What a field of this kind must refuse."""
+    if isinstance(good, str):
+        yield from ("a\x00b", "\x00", "x" * 600_000)
+        if ".".join(map(str, path)) not in MAY_BREAK_LINES:
+            yield from ("a\rb", "a\nb", "a\r\nBcc: x@y.example", "a\n", "\ra", "a\u2028b", "a\x0bb", "a\x85b", "a\x1bb")
+    if path[0] != "attributes":
+        yield from ([], {}, [1], {"a": 1})
+        yield from (3.5, 10**30) if not isinstance(good, int) else ("1", 0.5, -(10**30), 10**30)
+        yield from () if isinstance(good, bool) else (True,)
+    else:
+        yield from ([], {}, 10**30)
+
+
+PATH = {"id": ID, "version": "1", "email": "a@b.example"}
+
+
+async def ask(tenant: Tenant, name: str, **request: Any) -> Any:
+    method, path = name.split()
+    key = OPERATOR_TOKEN if "/operator/" in path or path == "/v1/tenants" else tenant.key
+    return await tenant.ask(method, path.removeprefix("/v1").format(**PATH), key=key, **request)
+
+
+def check(name: str, response: Any, statuses: set[int], shown: str) -> Any:
+    assert response.status_code in statuses, f"{name} {shown[:200]}: {response.status_code} {response.text[:500]}"
+    assert response.headers["Content-Type"] == "application/problem+json", name
+    return response.json()
+
+
+def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
+    takes_none = {
+        "POST /v1/contacts/import",  # CSV: test_imports
+        *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
+          for action in ("pause", "resume", "stop", "activate")),
+    }  # fmt: skip
+    posts = {f"{route.method} {route.path}" for route in ROUTES if route.method in {"POST", "PUT", "PATCH"}}
+    assert posts - takes_none == set(BODIES)
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_a_bad_value_in_any_field_is_refused_and_the_field_is_named(tenant: Tenant, name: str) -> None:
+    for path in leaves(BODIES[name]):
+        good: Any = BODIES[name]
+        for part in path:
+            good = good[part]
+        for value in bad_values(path, good):
+            response = await ask(tenant, name, json=changed(BODIES[name], path, value))
+            problem = check(name, response, {422}, f"{path} = {value!r}")
+            where = [error["field"] for error in problem["errors"]]
+            assert any(field.split(".")[0] == path[0] for field in where), f"{name} {path} {value!r:.80}: {where}"
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_a_field_that_is_unknown_missing_or_renamed_is_refused(tenant: Tenant, name: str) -> None:
+    body = BODIES[name]
+    problem = check(name, await ask(tenant, name, json={**body, "surprise": 1}), {422}, "unknown field")
+    assert problem["field"] == "surprise"
+    for field in body:
+        response = await ask(
+            tenant, name, json={n: v for n, v in body.items() if n != field} | {field + "x": body[field]}
+        )
+        check(name, response, {422}, f"renamed {field}")
+
+
+BROKEN_BODIES = {
+    "no JSON": b"hello",
+    "half": b'{"name": ',
+    "nothing": b"",
+    "a number": b"1",
+    "a list": b"[]",
+    "null": b"null",
+    "NaN": b'{"name": NaN}',
+    "a lone surrogate": b'{"name": "\\ud800"}',
+    "no UTF-8": b'{"name": "\xff"}',
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "a huge number": b'{"name": ' + b"9" * 10_000 + b"}",
+    "NUL bytes": b"\x00" * 10,
+}
+
+
+@pytest.mark.parametrize("name", [name for name in BODIES if not name.endswith("archive")])
+async def test_a_body_that_is_no_object_of_json_is_refused(tenant: Tenant, name: str) -> None:
+    for shown, body in BROKEN_BODIES.items():
+        response = await ask(tenant, name, content=body, headers={"Content-Type": "application/json"})
+        check(name, response, {400, 422}, shown)
+    for kind in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/json; charset=utf-16",
+    ):
+        response = await ask(tenant, name, content=b"{}", headers={"Content-Type": kind})
+        check(name, response, {415}, kind)
+    response = await ask(
+        tenant, name, content=b"{" + b" " * (3 * 2**20) + b"}", headers={"Content-Type": "application/json"}
+    )
+    assert check(name, response, {413}, "3 MB")["limit"] == 2 * 2**20
+
+
+async def test_a_body_where_none_is_needed_may_be_left_out_but_not_be_broken(tenant: Tenant) -> None:
+    made = await tenant.sequence()
+    path = f"/sequences/{made['id']}/archive"
+    await tenant.refused("POST", path, 400, content=b"{", headers={"Content-Type": "application/json"})
+    await tenant.refused("POST", path, 415, content=b"stop_running=1", headers={"Content-Type": "text/plain"})
+    assert (await tenant.call("POST", path))["state"] == "archived"
+
+
+@pytest.mark.parametrize("path", QUERIES)
+async def test_a_parameter_that_is_wrong_unknown_or_given_twice_is_refused(tenant: Tenant, path: str) -> None:
+    name = f"GET /v1{path}"
+    for parameter, values in QUERIES[path].items():
+        for value in values:
+            problem = check(name, await ask(tenant, name, params={parameter: value}), {422}, f"{parameter}={value!r}")
+            assert problem["field"].split(".")[0] == parameter
+        twice = [(parameter, values[0]), (parameter, values[0])]
+        check(name, await ask(tenant, name, params=twice), {422}, f"{parameter} twice")
+    assert check(name, await ask(tenant, name, params={"surprise": "1"}), {422}, "unknown")["field"] == "surprise"
+
+
+def test_every_list_and_parameter_is_in_the_table() -> None:
+    lists = {
+        route.path.removeprefix("/v1")
+        for route in ROUTES
+        if route.method == "GET"
+        and "{" not in route.path
+        and route.path not in {"/v1/me", "/v1/verify", "/v1/webhook-sources"}
+    }
+    assert lists == set(QUERIES)
+
+
+STRANGE_IDS = [
+    "x",
+    "1",
+    "%00",
+    "%0d%0a",
+    "..%2f..%2fetc",
+    "' OR 1=1 --",
+    "%ff",
+    "{" + ID + "}",
+    "urn:uuid:" + ID,
+    ID + "0",
+    "null",
+]
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if "{id}" in route.path], ids=lambda route: f"{route.method} {route.path}"
+)
+async def test_an_id_that_is_none_is_404(tenant: Tenant, route: Any) -> None:
+    name = f"{route.method} {route.path}"
+    for strange in STRANGE_IDS:
+        path = route.path.removeprefix("/v1").replace("{id}", strange).replace("{version}", "1")
+        response = await tenant.ask(route.method, path, json=BODIES.get(name, {}))
+        check(name, response, {404}, strange)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"a" * 101: 1},
+        {"": 1},
+        {"a\x00": 1},
+        {"a\nb": 1},
+        {f"a{n}": n for n in range(101)},
+        {"a": "x" * 2001},
+        {"a": {"b": {"c": 1}}},
+        {"a": [1]},
+        {"a": 2**60},
+    ],
+)
+async def test_attributes_are_few_short_and_plain(tenant: Tenant, attributes: dict[str, Any]) -> None:
+    problem = await tenant.refused("POST", "/contacts", 422, json={"email": "a@b.example", "attributes": attributes})
+    assert problem["field"].startswith("attributes")
+
+
+async def test_strange_but_sound_text_is_kept_as_it_is(tenant: Tenant) -> None:
+    for text in (
+        "O'Brien; DROP TABLE contacts;--",
+        "日本語 العربية 🎉",
+        "=SUM(A1)",
+        "<script>",
+        "{{ x }}",
+        "\\u0000",
+        "%s%n",
+    ):
+        made = await tenant.contact(company=text)
+        assert (await tenant.call("GET", f"/contacts/{made['id']}"))["company"] == text
+
+
+async def test_nothing_of_all_this_was_a_fault_of_the_service(tenant: Tenant) -> None:
+    assert "request failed" not in tenant.api.log()

@@ -1,0 +1,92 @@
+"""The ledger and the events, as they may be read."""
+
+import json
+
+from postroad_common.ids import new_id
+
+from .house import Tenant
+
+SAID = [{"kind": "server_answered", "code": 550, "status": "5.1.1", "text": "no such user"}]
+
+
+async def test_a_message_shows_every_attempt_with_its_reasons_in_words(tenant: Tenant) -> None:
+    one = await tenant.enrolled()
+    message_id = await one.message("refused", reason=json.dumps(SAID), reply_code=550, bounce_type="hard", attempt=2)
+    await one.attempt("deferred", attempt=1, reply_code=451, reply_text="later")
+    await one.attempt("refused", attempt=2, reason=json.dumps(SAID), reply_code=550)
+    shown = await tenant.call("GET", f"/messages/{message_id}")
+    assert (shown["state"], shown["reply_code"], shown["bounce_type"]) == ("refused", 550, "hard")
+    assert shown["recipient"] == one.contact["email"]
+    assert [(attempt["attempt"], attempt["outcome"]) for attempt in shown["attempts"]] == [
+        (1, "deferred"),
+        (2, "refused"),
+    ]
+    assert shown["reasons"] == shown["attempts"][1]["reasons"]
+    assert shown["reasons"] == ["The mail server answered: 550 5.1.1 no such user"]
+
+
+async def test_messages_are_listed_by_what_they_belong_to_page_by_page(tenant: Tenant) -> None:
+    first, second, third = [await tenant.enrolled() for _ in range(3)]
+    ids = [str(await one.message("accepted")) for one in (first, second)]
+    ids.insert(1, str(await first.message("held", step_key="step-2", step_number=2)))
+    ids.append(str(await third.message("unknown")))
+
+    async def listed(**wanted: str) -> list[str]:
+        seen: list[str] = []
+        while True:
+            page = await tenant.call("GET", "/messages", params={"limit": 2, **wanted})
+            seen += [message["id"] for message in page["items"]]
+            if page["next"] is None:
+                return seen
+            wanted = {**wanted, "after": page["next"]}
+
+    assert await listed() == ids
+    assert await listed(enrollment_id=str(first.enrollment_id)) == ids[:2]
+    assert await listed(sequence_id=second.sequence["id"]) == [ids[2]]
+    assert await listed(contact_id=third.contact["id"]) == [ids[3]]
+    assert await listed(state="accepted") == [ids[0], ids[2]]
+
+
+async def test_events_are_listed_in_the_order_of_arrival_page_by_page(tenant: Tenant) -> None:
+    one, other = await tenant.enrolled(), await tenant.enrolled()
+    message_id = await one.message()
+    ids = [str(await one.event(type_)) for type_ in ("delivered", "opened", "clicked")]
+    ids.append(str(await other.event("opened")))
+    seen: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await tenant.call("GET", "/events", params={"limit": 3} | after)
+        seen += [event["id"] for event in page["items"]]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert seen == ids
+    first = (await tenant.call("GET", "/events", params={"type": "delivered"}))["items"]
+    assert [(event["id"], event["message_id"]) for event in first] == [(ids[0], str(message_id))]
+    for wanted in (
+        {"enrollment_id": str(one.enrollment_id)},
+        {"contact_id": one.contact["id"]},
+        {"sequence_id": one.sequence["id"]},
+    ):
+        page = await tenant.call("GET", "/events", params=wanted)
+        assert [event["id"] for event in page["items"]] == ids[:3]
+
+
+async def test_an_event_that_found_its_message_late_shows_it(tenant: Tenant) -> None:
+    one = await tenant.enrolled()
+    message_id = await one.message()
+    nothing = {"message_id": None, "enrollment_id": None, "contact_id": None, "sequence_id": None, "step_key": None}
+    now, event_id = await one.now(), new_id()
+    await one.insert(
+        "tracking.events", event_id=event_id, received_at=now, occurred_at=now, type="delivered", source="postmark",
+        provider_message_id="p-1", **nothing,
+    )  # fmt: skip
+    [event] = (await tenant.call("GET", "/events"))["items"]
+    assert (event["message_id"], event["enrollment_id"]) == (None, None)
+    await one.insert(
+        "tracking.matches", event_id=event_id, message_id=message_id, enrollment_id=one.enrollment_id,
+        contact_id=one.contact["id"], sequence_id=one.sequence["id"], step_key="step-1",
+    )  # fmt: skip
+    for wanted in ({}, {"enrollment_id": str(one.enrollment_id)}, {"sequence_id": one.sequence["id"]}):
+        [event] = (await tenant.call("GET", "/events", params=wanted))["items"]
+        assert (event["message_id"], event["step_key"]) == (str(message_id), "step-1")

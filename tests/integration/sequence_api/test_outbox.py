@@ -1,0 +1,115 @@
+"""What the API has committed reaches the scheduler, whatever happens to the process or the broker in between."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import httpx
+import pytest_asyncio
+
+from postroad_stack.databases import Database
+from postroad_stack.eventually import eventually
+from postroad_stack.listening import listening_port
+from postroad_stack.process import Process
+
+from .conftest import SETTINGS
+from .house import Api, new_tenant
+
+
+@pytest_asyncio.fixture
+async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.admin_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=30) as client:
+        yield client
+
+
+def start(database: Database, amqp_url: str, log: Path, **settings: str) -> Process:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
+    env = inherited | SETTINGS | settings
+    env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
+    env["POSTROAD_AMQP_URL"] = amqp_url
+    return Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
+
+
+async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:
+    http.base_url = httpx.URL(f"http://127.0.0.1:{await listening_port(process)}")
+    return Api(process, http, amqp_url)
+
+
+async def queued(amqp_url: str, type_: str) -> list[bytes]:
+    """Take what lies in the scheduler's queue."""
+    found: list[bytes] = []
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue("scheduler.enrollments")
+        while (message := await queue.get(fail=False, no_ack=True)) is not None:
+            if message.type == type_:
+                found.append(message.body)
+    return found
+
+
+async def test_an_enrollment_committed_by_a_process_that_died_is_relayed_by_the_next(
+    database: Database, vhost: str, tmp_path: Path, admin: asyncpg.Connection, http: httpx.AsyncClient
+) -> None:
+    """The kill comes between commit and answer: api.committed is reached by the activation, then by the enrolling."""
+    first = start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL="api.committed:2")
+    tenant = await new_tenant(await api_of(first, http, vhost), admin)
+    sequence, contact = await tenant.sequence(), await tenant.contact()
+    path = f"/sequences/{sequence['id']}/enrollments"
+    try:
+        await tenant.ask("POST", path, json={"contact_ids": [contact["id"]]})
+        raise AssertionError("the process was to die before its answer")
+    except httpx.TransportError:
+        pass
+    finally:
+        await first.kill()
+    assert await admin.fetchval("SELECT count(*) FROM sequence.enrollments") == 1
+    second = start(database, vhost, tmp_path / "second")
+    try:
+        bodies: list[bytes] = []
+
+        async def arrived() -> bool:
+            bodies.extend(await queued(vhost, "enrollments.created.v1"))
+            return bool(bodies)
+
+        await eventually(arrived, timeout=20)
+        assert contact["id"].encode() in bodies[0]
+        await eventually(lambda: outbox_is_empty(admin))
+        tenant.api = await api_of(second, http, vhost)
+        [again] = await tenant.enroll(sequence["id"], contact["id"])
+        assert again["result"] == "already_active"
+    finally:
+        await second.kill()
+
+
+async def outbox_is_empty(admin: asyncpg.Connection) -> bool:
+    return bool(await admin.fetchval("SELECT count(*) = 0 FROM sequence.outbox"))
+
+
+async def test_a_process_that_is_asked_to_stop_answers_what_it_has_in_hand(
+    database: Database, vhost: str, tmp_path: Path, admin: asyncpg.Connection, http: httpx.AsyncClient
+) -> None:
+    process = start(database, vhost, tmp_path / "log", POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS="1.5")
+    try:
+        tenant = await new_tenant(await api_of(process, http, vhost), admin)
+        one = await tenant.enrolled()
+        await one.message("transmitting")
+        asking = asyncio.create_task(tenant.call("POST", f"{one.path}/pause"))
+        await eventually(lambda: admin.fetchval("SELECT count(*) FROM sequence.intents"))
+        ending = asyncio.create_task(process.terminate(timeout=30))
+        answer = await asking
+        assert len(answer["stop"]["on_the_wire"]) == 1
+        assert await ending == 0
+    finally:
+        await process.kill()

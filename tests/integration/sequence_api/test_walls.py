@@ -1,0 +1,332 @@
+"""Tenants are walls: with another tenant's real ids every endpoint says 404 or shows nothing.
+
+The table names for each endpoint a request that works for its own tenant; a new endpoint without one fails the test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from postroad_sequence_api.app import ROUTES, Route
+
+from .house import CreateTenant, Enrolled, Tenant
+
+
+@dataclass(frozen=True)
+class Home:
+    """One of each thing, all of one tenant."""
+
+    one: Enrolled
+    extra: Enrolled
+    template_id: str
+    unused_template_id: str
+    message_id: str
+    source_id: str
+    key_id: str
+    draft_id: str
+    free_contact_id: str
+    suppressed: str
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.one.tenant
+
+
+async def furnish(tenant: Tenant) -> Home:
+    one, extra = await tenant.enrolled(), await tenant.enrolled()
+    message_id = await one.sent()
+    await one.event("opened", message_id)
+    await one.stopped("replied")
+    source = await tenant.call("POST", "/webhook-sources", json={"name": "pm", "esp": "postmark"}, expect=201)
+    key = await tenant.call("POST", "/api-keys", json={"name": "k", "role": "viewer"}, expect=201)
+    suppressed = f"suppressed-{tenant.number()}-{tenant.tenant_id}@people.example"
+    await tenant.call("POST", "/suppressions", json={"email": suppressed}, expect=201)
+    return Home(
+        one=one,
+        extra=extra,
+        template_id=(await tenant.template())["id"],
+        unused_template_id=(await tenant.template())["id"],
+        message_id=str(message_id),
+        source_id=source["id"],
+        key_id=key["id"],
+        draft_id=(await tenant.draft())["id"],
+        free_contact_id=(await tenant.contact())["id"],
+        suppressed=suppressed,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request that names a tenant's things; by(home) gives the path's values, the query or the body."""
+
+    by: Callable[[Home], dict[str, str]]
+    json: Callable[[Home], Any] | None = None
+    query: Callable[[Home], dict[str, str]] | None = None
+    found: int = 200
+
+
+def nothing(_: Home) -> dict[str, str]:
+    return {}
+
+
+def sequence(home: Home) -> dict[str, str]:
+    return {"id": home.one.sequence["id"]}
+
+
+def enrollment(home: Home) -> dict[str, str]:
+    return {"id": str(home.extra.enrollment_id)}
+
+
+def contact(home: Home) -> dict[str, str]:
+    return {"id": home.one.contact["id"]}
+
+
+def sender(home: Home) -> dict[str, str]:
+    return {"id": home.one.sequence["sender_id"]}
+
+
+def template(home: Home) -> dict[str, str]:
+    return {"id": home.template_id}
+
+
+def steps(home: Home) -> list[dict[str, str]]:
+    return [{"template_id": home.template_id, "delay": "1d"}]
+
+
+def whole_draft(home: Home) -> dict[str, Any]:
+    return {"sender_id": home.one.sequence["sender_id"], "steps": steps(home)}
+
+
+TEXT = {"subject": "s", "html": "h"}
+ADDRESSED = {
+    "GET /v1/contacts/{id}": Case(contact),
+    "PATCH /v1/contacts/{id}": Case(contact, lambda _: {"company": "New"}),
+    "GET /v1/contacts/{id}/timeline": Case(contact),
+    "DELETE /v1/contacts/{id}": Case(lambda home: {"id": home.free_contact_id}, found=204),
+    "GET /v1/senders/{id}": Case(sender),
+    "PATCH /v1/senders/{id}": Case(sender, lambda _: {"from_name": "New"}),
+    "POST /v1/senders/{id}/pause": Case(sender),
+    "POST /v1/senders/{id}/resume": Case(sender),
+    "GET /v1/templates/{id}": Case(template),
+    "PUT /v1/templates/{id}": Case(template, lambda _: TEXT),
+    "POST /v1/templates/{id}/preview": Case(template, lambda home: {"contact_id": home.one.contact["id"]}),
+    "GET /v1/sequences/{id}": Case(sequence),
+    "PUT /v1/sequences/{id}": Case(lambda home: {"id": home.draft_id}, whole_draft),
+    "POST /v1/sequences/{id}/activate": Case(lambda home: {"id": home.draft_id}),
+    "POST /v1/sequences/{id}/pause": Case(sequence),
+    "POST /v1/sequences/{id}/resume": Case(sequence),
+    "GET /v1/sequences/{id}/versions": Case(sequence),
+    "GET /v1/sequences/{id}/versions/{version}": Case(lambda home: sequence(home) | {"version": "1"}),
+    "GET /v1/sequences/{id}/stats": Case(sequence),
+    "POST /v1/sequences/{id}/enrollments": Case(sequence, lambda home: {"contact_ids": [home.one.contact["id"]]}),
+    "POST /v1/sequences/{id}/archive": Case(sequence, lambda _: {"stop_running": True}),
+    "GET /v1/enrollments/{id}": Case(enrollment),
+    "GET /v1/enrollments/{id}/explain": Case(enrollment),
+    "GET /v1/enrollments/{id}/timeline": Case(enrollment),
+    "POST /v1/enrollments/{id}/pause": Case(enrollment),
+    "POST /v1/enrollments/{id}/resume": Case(enrollment),
+    "POST /v1/enrollments/{id}/stop": Case(enrollment),
+    "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
+    "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
+    "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
+    "DELETE /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
+    "DELETE /v1/templates/{id}": Case(lambda home: {"id": home.unused_template_id}, found=204),
+    "DELETE /v1/suppressions/{email}": Case(lambda home: {"email": home.suppressed}, found=204),
+}
+"""Endpoints that name a thing in their path: another tenant's is 404. What ends a thing comes after what needs it."""
+
+LISTS: dict[str, list[Callable[[Home], dict[str, str]]]] = {
+    "GET /v1/contacts": [nothing, lambda home: {"email": home.one.contact["email"]}],
+    "GET /v1/senders": [nothing],
+    "GET /v1/templates": [nothing],
+    "GET /v1/sequences": [nothing, lambda _: {"state": "active"}],
+    "GET /v1/enrollments": [
+        nothing,
+        lambda home: {"sequence_id": home.one.sequence["id"]},
+        lambda home: {"contact_id": home.one.contact["id"]},
+        lambda _: {"state": "active"},
+    ],
+    "GET /v1/suppressions": [nothing, lambda home: {"email": home.suppressed}],
+    "GET /v1/messages": [
+        nothing,
+        lambda home: {"sequence_id": home.one.sequence["id"]},
+        lambda home: {"contact_id": home.one.contact["id"]},
+        lambda home: {"enrollment_id": str(home.one.enrollment_id)},
+    ],
+    "GET /v1/events": [
+        nothing,
+        lambda home: {"sequence_id": home.one.sequence["id"]},
+        lambda home: {"contact_id": home.one.contact["id"]},
+        lambda home: {"enrollment_id": str(home.one.enrollment_id)},
+    ],
+    "GET /v1/webhook-sources": [nothing],
+    "GET /v1/api-keys": [nothing],
+}
+"""Lists with each filter that takes an id: another tenant's id shows nothing, and no list shows another's things."""
+
+NAMED_IN_THE_BODY: dict[str, tuple[Callable[[Home, Home], tuple[str, Any]], str]] = {
+    "a sender in a new sequence": (
+        lambda home, other: (
+            "POST /v1/sequences",
+            {"name": "n", **whole_draft(home), "sender_id": sender(other)["id"]},
+        ),
+        "sender_id",
+    ),
+    "a template in a new sequence": (
+        lambda home, other: ("POST /v1/sequences", {"name": "n", **whole_draft(home), "steps": steps(other)}),
+        "steps.0.template_id",
+    ),
+    "a sender in a draft": (
+        lambda home, other: (
+            f"PUT /v1/sequences/{home.draft_id}",
+            {**whole_draft(home), "sender_id": sender(other)["id"]},
+        ),
+        "sender_id",
+    ),
+    "a template in a draft": (
+        lambda home, other: (f"PUT /v1/sequences/{home.draft_id}", {**whole_draft(home), "steps": steps(other)}),
+        "steps.0.template_id",
+    ),
+    "a contact in a preview": (
+        lambda home, other: (f"POST /v1/templates/{home.template_id}/preview", {"contact_id": contact(other)["id"]}),
+        "contact_id",
+    ),
+    "a sender in a preview": (
+        lambda home, other: (
+            f"POST /v1/templates/{home.template_id}/preview",
+            {"contact_id": contact(home)["id"], "sender_id": sender(other)["id"]},
+        ),
+        "sender_id",
+    ),
+}
+"""Ids in a body: another tenant's is 404 with the field; the same request with one's own works."""
+
+NAMES_NOTHING = {
+    "POST /v1/tenants",
+    "GET /v1/me",
+    "POST /v1/api-keys",
+    "POST /v1/contacts",
+    "POST /v1/contacts/import",
+    "POST /v1/senders",
+    "POST /v1/templates",
+    "POST /v1/sequences",  # what its body names is in the table above
+    "POST /v1/suppressions",
+    "POST /v1/webhook-sources",
+    "GET /v1/verify",  # its wall is in test_verify
+    "GET /v1/operator/parking",
+    "POST /v1/operator/parking/replay",
+}
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def test_every_endpoint_has_its_case() -> None:
+    cased = [*ADDRESSED, *LISTS, *NAMES_NOTHING]
+    assert sorted(cased) == sorted(name_of(route) for route in ROUTES)
+    assert all(("{" in name) == (name in ADDRESSED) for name in cased)
+
+
+async def send(tenant: Tenant, name: str, case: Case, home: Home) -> Any:
+    method, path = name.split()
+    request: dict[str, Any] = {}
+    if case.json is not None:
+        request["json"] = case.json(home)
+    return await tenant.ask(method, path.removeprefix("/v1").format(**case.by(home)), **request)
+
+
+async def test_another_tenant_s_things_are_404_and_one_s_own_are_there(
+    tenant: Tenant, create_tenant: CreateTenant
+) -> None:
+    home, stranger = await furnish(tenant), await create_tenant("Stranger")
+    await furnish(stranger)
+    before = await everything(tenant)
+    for name, case in ADDRESSED.items():
+        response = await send(stranger, name, case, home)
+        assert response.status_code == 404, f"{name}: {response.status_code} {response.text}"
+        assert response.json()["code"] == "not_found", name
+    assert await everything(tenant) == before
+    for name, case in ADDRESSED.items():
+        response = await send(tenant, name, case, home)
+        assert response.status_code == case.found, f"{name}: {response.status_code} {response.text}"
+
+
+async def everything(tenant: Tenant) -> list[Any]:
+    """All rows that the API may write, as they stand."""
+    tables = ("contacts", "senders", "templates", "sequences", "sequence_versions", "steps", "enrollments", "intents",
+              "suppressions", "webhook_sources", "api_keys")  # fmt: skip
+    return [
+        await tenant.admin.fetch(f"SELECT * FROM sequence.{table} WHERE tenant_id = $1 ORDER BY 1, 2", tenant.tenant_id)
+        for table in tables
+    ]
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_no_list_shows_another_tenant_s_things(tenant: Tenant, create_tenant: CreateTenant, name: str) -> None:
+    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+    _, path = name.split()
+    for query in LISTS[name]:
+        own = await tenant.call("GET", path.removeprefix("/v1"), params=query(home))
+        assert own["items"], f"{name} {query(home)}: the positive control"
+        if foreign := query(other):
+            page = await tenant.call("GET", path.removeprefix("/v1"), params=foreign)
+            if any(value != "active" for value in foreign.values()):
+                assert page["items"] == [], f"{name} {foreign}"
+        theirs = await other.tenant.call("GET", path.removeprefix("/v1"), params=query(other))
+        assert not ids(own) & ids(theirs), name
+
+
+def ids(page: Any) -> set[str]:
+    return {item.get("id", item.get("email")) for item in page["items"]}
+
+
+@pytest.mark.parametrize("what", NAMED_IN_THE_BODY)
+async def test_another_tenant_s_thing_named_in_a_body_is_404_with_its_field(
+    tenant: Tenant, create_tenant: CreateTenant, what: str
+) -> None:
+    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+    build, field = NAMED_IN_THE_BODY[what]
+    name, body = build(home, other)
+    method, path = name.split()
+    problem = await tenant.refused(method, path.removeprefix("/v1"), 404, json=body)
+    assert problem["field"] == field
+    name, body = build(home, home)
+    response = await tenant.ask(method, path.removeprefix("/v1"), json=body)
+    assert response.status_code in {200, 201}, response.text
+
+
+async def test_another_tenant_s_contacts_are_unknown_when_they_are_enrolled(
+    tenant: Tenant, create_tenant: CreateTenant
+) -> None:
+    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+    results = await tenant.enroll(home.one.sequence["id"], other.one.contact["id"], home.free_contact_id)
+    assert [result["result"] for result in results] == ["unknown", "enrolled"]
+    await tenant.call("POST", f"/sequences/{home.one.sequence['id']}/enrollments", json={"all": True})
+    foreign = await tenant.admin.fetchval(
+        "SELECT count(*) FROM sequence.enrollments e JOIN sequence.contacts c USING (contact_id)"
+        " WHERE e.tenant_id <> c.tenant_id",
+    )
+    assert foreign == 0
+
+
+async def test_a_cursor_of_another_tenant_shows_only_one_s_own(tenant: Tenant, create_tenant: CreateTenant) -> None:
+    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+    page = await tenant.call("GET", "/contacts", params={"after": other.one.contact["id"], "limit": 200})
+    emails = {item["email"] for item in page["items"]}
+    assert other.extra.contact["email"] not in {*emails} - {home.extra.contact["email"]}
+    cursor = f"{other.one.enrollment_id}.step-1"
+    for message in (await tenant.call("GET", "/messages", params={"after": cursor}))["items"]:
+        assert message["id"] == home.message_id
+
+
+async def test_a_suppression_of_one_tenant_stops_nobody_of_another(tenant: Tenant, create_tenant: CreateTenant) -> None:
+    other = await create_tenant("Other")
+    email = "shared@people.example"
+    theirs = await other.enrolled(contact=await other.contact(email=email))
+    await tenant.contact(email=email)
+    await tenant.call("POST", "/suppressions", json={"email": email}, expect=201)
+    assert (await other.call("GET", f"{theirs.path}/explain"))["blocked_by"] == []
+    assert (await other.reopen(theirs.enrollment_id))["intent"] == "run"
