@@ -1,5 +1,6 @@
 """An office with an SMTP server and the scheduler's ends of the queues."""
 
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -21,7 +22,7 @@ async def smtp() -> AsyncIterator[SmtpServer]:
 async def office(database: Database, vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
     """A furnished office whose sender uses the SMTP server."""
     admin = await asyncpg.connect(database.admin_dsn)
-    await admin.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=__import__("json").loads)
+    await admin.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
     office = Office(database, admin, vhost)
     await office.furnish(smtp.port)
     yield office

@@ -2,16 +2,20 @@
 
 import asyncio
 import base64
+import email
+import email.policy
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 
-from postroad_common.amqp import Broker, Consumer, Delivery
+from postroad_common.amqp import Broker, Consumer, Delivery, declare_topology
 from postroad_common.amqp.topology import SCHEDULER_SETTLED
 from postroad_common.contracts import StepDue, StepsDueV1, StepSettled, StepsSettledV1
 from postroad_common.ids import message_id_for, new_id
@@ -23,6 +27,7 @@ from postroad_stack import eventually
 from postroad_stack.databases import Database
 from postroad_stack.smtp_server import SmtpServer
 
+TEXT = "Hello {{ contact.first_name }}\n{{ unsubscribe_url }}\n"
 SECRET_KEYS = "k1:" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 TRACKING_URL = "https://track.example"
 QUICK: dict[str, Any] = {
@@ -41,9 +46,52 @@ HTML = (
 )
 
 
+SETUP = """
+INSERT INTO sequence.tenants (tenant_id, name) VALUES ($1, 'Müller & Söhne')
+
+INSERT INTO sequence.senders (tenant_id, sender_id, name, from_email, from_name, esp, host, port, security,
+                              max_connections)
+VALUES ($1, $2, 'main', 'hello@post.example', 'Jürgen Post', $5, '127.0.0.1', $6, 'none', $7)
+
+INSERT INTO sequence.templates (tenant_id, template_id, name) VALUES ($1, $4, 'one')
+
+INSERT INTO sequence.template_versions (tenant_id, template_id, version, subject, html, text)
+VALUES ($1, $4, 1, $8, $9, $10)
+
+INSERT INTO sequence.sequences (tenant_id, sequence_id, name) VALUES ($1, $3, 'onboarding')
+
+INSERT INTO sequence.sequence_versions (tenant_id, sequence_id, version, sender_id) VALUES ($1, $3, 1, $2)
+
+INSERT INTO sequence.steps (tenant_id, sequence_id, version, number, step_key, kind, delay_seconds, template_id,
+                            template_version, thread)
+SELECT $1, $3, 1, number, step_key, 'email', 0, $4, 1, thread
+FROM (VALUES (1, 'hello', 'new'), (2, 'again', 'reply'), (3, 'last', 'reply')) AS v (number, step_key, thread)
+
+UPDATE sequence.sequence_versions SET activated_at = now() WHERE tenant_id = $1
+
+UPDATE sequence.sequences SET state = 'active', active_version = 1 WHERE tenant_id = $1
+"""
+CONTACTS = """
+INSERT INTO sequence.contacts (tenant_id, contact_id, email, first_name, last_name, company)
+SELECT $1, contact_id, email, $4, 'Łoś', 'Acme' FROM unnest($2::uuid[], $3::text[]) AS c (contact_id, email)
+"""
+ENROLLMENTS = """
+INSERT INTO sequence.enrollments (tenant_id, enrollment_id, sequence_id, version, contact_id)
+SELECT $1, enrollment_id, $4, 1, contact_id FROM unnest($2::uuid[], $3::uuid[]) AS e (enrollment_id, contact_id)
+"""
+PROGRESS = """
+INSERT INTO schedule.progress (tenant_id, enrollment_id, sequence_id, version, contact_id, sender_id, state, phase,
+    step_number, step_key, attempt, emissions, anchor_at, next_due_at, send_before, wake_at, reason, started_at)
+SELECT $1, enrollment_id, $4, 1, contact_id, $5, 'active', 'in_flight', 1, 'hello', 1, 1, now(), now(),
+    now() + interval '1 day', now() + interval '5 min', '[]', now()
+FROM unnest($2::uuid[], $3::uuid[]) AS e (enrollment_id, contact_id)
+"""
+STEPS = ("hello", "again", "last")
+
+
 @dataclass
 class Office:
-    """Rows as the other services write them. Steps: `hello` (new thread) and `again` (a reply)."""
+    """Rows as the other services write them. Steps: `hello` begins a thread, `again` and `last` reply in it."""
 
     database: Database
     admin: asyncpg.Connection
@@ -53,114 +101,52 @@ class Office:
     sequence_id: UUID = field(default_factory=new_id)
     template_id: UUID = field(default_factory=new_id)
 
-    async def furnish(self, smtp_port: int, *, max_connections: int = 4, esp: str = "smtp") -> None:
-        """Insert tenant, sender, template, and an active sequence of two steps."""
-        await self.admin.execute(
-            "INSERT INTO sequence.tenants (tenant_id, name) VALUES ($1, 'Müller & Söhne')", self.tenant_id
-        )
-        await self.admin.execute(
-            "INSERT INTO sequence.senders (tenant_id, sender_id, name, from_email, from_name, esp, host, port, security,"
-            " max_connections) VALUES ($1, $2, 'main', 'hello@post.example', 'Jürgen Post', $3, '127.0.0.1', $4, 'none', $5)",
-            self.tenant_id,
-            self.sender_id,
-            esp,
-            smtp_port,
-            max_connections,
-        )
-        await self.add_template(
-            "Welcome {{ contact.first_name }}", HTML, "Hello {{ contact.first_name }}\n{{ unsubscribe_url }}\n"
-        )
-        await self.admin.execute(
-            "INSERT INTO sequence.sequences (tenant_id, sequence_id, name) VALUES ($1, $2, 'onboarding')",
-            self.tenant_id,
-            self.sequence_id,
-        )
-        await self.admin.execute(
-            "INSERT INTO sequence.sequence_versions (tenant_id, sequence_id, version, sender_id) VALUES ($1, $2, 1, $3)",
-            self.tenant_id,
-            self.sequence_id,
-            self.sender_id,
-        )
-        for number, (key, thread) in enumerate((("hello", "new"), ("again", "reply")), start=1):
-            await self.admin.execute(
-                "INSERT INTO sequence.steps (tenant_id, sequence_id, version, number, step_key, kind, delay_seconds, template_id,"
-                " template_version, thread) VALUES ($1, $2, 1, $3, $4, 'email', 0, $5, 1, $6)",
-                self.tenant_id,
-                self.sequence_id,
-                number,
-                key,
-                self.template_id,
-                thread,
-            )
-        await self.admin.execute(
-            "UPDATE sequence.sequence_versions SET activated_at = now() WHERE tenant_id = $1", self.tenant_id
-        )
-        await self.admin.execute(
-            "UPDATE sequence.sequences SET state = 'active', active_version = 1 WHERE tenant_id = $1", self.tenant_id
-        )
+    async def furnish(
+        self,
+        smtp_port: int,
+        *,
+        max_connections: int = 4,
+        esp: str = "smtp",
+        template: tuple[str, str, str] = ("Welcome {{ contact.first_name }}", HTML, TEXT),
+    ) -> None:
+        """Insert tenant, sender, template, and an active sequence of three steps."""
+        ids = [self.tenant_id, self.sender_id, self.sequence_id, self.template_id]
+        values = [*ids, esp, smtp_port, max_connections, *template]
+        for statement in SETUP.strip().split("\n\n"):
+            numbered, used = _only_used(statement, values)
+            await self.admin.execute(numbered, *used)
 
-    async def add_template(self, subject: str, html: str, text: str) -> None:
-        """The template of both steps; before the first call of due()."""
+    async def use_template(self, subject: str, html: str = "<p>x</p>", text: str = "x") -> None:
+        """Another template for all steps, as if it had been so from the beginning."""
+        await self.admin.execute("SET session_replication_role = replica")  # versions do not change; here they do
         await self.admin.execute(
-            "INSERT INTO sequence.templates (tenant_id, template_id, name) VALUES ($1, $2, 'one')",
-            self.tenant_id,
-            self.template_id,
-        )
-        await self.admin.execute(
-            "INSERT INTO sequence.template_versions (tenant_id, template_id, version, subject, html, text) VALUES ($1, $2, 1, $3, $4, $5)",
-            self.tenant_id,
-            self.template_id,
-            subject,
-            html,
-            text,
-        )
+            "UPDATE sequence.template_versions SET subject = $2, html = $3, text = $4 WHERE tenant_id = $1",
+            self.tenant_id, subject, html, text,
+        )  # fmt: skip
+        await self.admin.execute("SET session_replication_role = origin")
 
-    async def enroll(self, email: str, *, first_name: str = "Zoë", step_number: int = 1) -> StepDue:
-        """A contact with an enrollment in progress; gives its due item."""
-        contact_id, enrollment_id = new_id(), new_id()
-        key = ("hello", "again")[step_number - 1]
-        await self.admin.execute(
-            "INSERT INTO sequence.contacts (tenant_id, contact_id, email, first_name, last_name, company) VALUES ($1, $2, $3, $4, 'Łoś', 'Acme')",
-            self.tenant_id,
-            contact_id,
-            email,
-            first_name,
-        )
-        await self.admin.execute(
-            "INSERT INTO sequence.enrollments (tenant_id, enrollment_id, sequence_id, version, contact_id) VALUES ($1, $2, $3, 1, $4)",
-            self.tenant_id,
-            enrollment_id,
-            self.sequence_id,
-            contact_id,
-        )
-        await self.admin.execute(
-            "INSERT INTO schedule.progress (tenant_id, enrollment_id, sequence_id, version, contact_id, sender_id, state, phase, step_number,"
-            " step_key, attempt, emissions, anchor_at, next_due_at, send_before, wake_at, reason, started_at)"
-            " VALUES ($1, $2, $3, 1, $4, $5, 'active', 'in_flight', $6, $7, 1, 1, now(), now(), now() + '1 day', now() + '5 min', '[]', now())",
-            self.tenant_id,
-            enrollment_id,
-            self.sequence_id,
-            contact_id,
-            self.sender_id,
-            step_number,
-            key,
-        )
-        now = datetime.now(UTC)
-        return StepDue(
-            enrollment_id=enrollment_id,
-            contact_id=contact_id,
-            sequence_id=self.sequence_id,
-            version=1,
-            step_key=key,
-            step_number=step_number,
-            attempt=1,
-            due_at=now,
-            send_before=now + timedelta(days=1),
-        )
+    async def enroll(self, email: str, *, first_name: str = "Zoë") -> StepDue:
+        """A contact with an enrollment in progress; gives the due item of its first step."""
+        return (await self.enroll_all([email], first_name=first_name))[0]
 
     async def enroll_many(self, count: int) -> list[StepDue]:
         """That many contacts, c0@recipient.example and on."""
-        return [await self.enroll(f"c{number}-{uuid4().hex[:6]}@recipient.example") for number in range(count)]
+        return await self.enroll_all([f"c{number}@recipient.example" for number in range(count)])
+
+    async def enroll_all(self, emails: Sequence[str], *, first_name: str = "Zoë") -> list[StepDue]:
+        """Contacts with enrollments in progress; gives the due items of their first step."""
+        contacts, enrollments = [new_id() for _ in emails], [new_id() for _ in emails]
+        await self.admin.execute(CONTACTS, self.tenant_id, contacts, emails, first_name)
+        await self.admin.execute(ENROLLMENTS, self.tenant_id, enrollments, contacts, self.sequence_id)
+        await self.admin.execute(PROGRESS, self.tenant_id, enrollments, contacts, self.sequence_id, self.sender_id)
+        now = datetime.now(UTC)
+        return [
+            StepDue(
+                enrollment_id=enrollment_id, contact_id=contact_id, sequence_id=self.sequence_id, version=1,
+                step_key="hello", step_number=1, attempt=1, due_at=now, send_before=now + timedelta(days=1),
+            )
+            for enrollment_id, contact_id in zip(enrollments, contacts, strict=True)
+        ]  # fmt: skip
 
     def message_id(self, item: StepDue) -> UUID:
         """The id of an item's message."""
@@ -183,7 +169,8 @@ class Office:
     async def attempts(self, item: StepDue) -> list[str]:
         """Outcomes of an item's attempts, in order."""
         rows = await self.admin.fetch(
-            "SELECT outcome FROM delivery.attempts WHERE tenant_id = $1 AND enrollment_id = $2 AND step_key = $3 ORDER BY attempt_id",
+            "SELECT outcome FROM delivery.attempts WHERE tenant_id = $1 AND enrollment_id = $2 AND step_key = $3"
+            " ORDER BY attempt_id",
             self.tenant_id,
             item.enrollment_id,
             item.step_key,
@@ -239,12 +226,22 @@ class Post:
         return [self.of(item)[0].outcome for item in items]
 
 
+def _only_used(statement: str, values: Sequence[object]) -> tuple[str, list[object]]:
+    """A statement and just those of the values that it names, numbered anew."""
+    used = list(dict.fromkeys(re.findall(r"\$\d+", statement)))
+    numbered = re.sub(r"\$\d+", lambda match: f"${used.index(match[0]) + 1}", statement)
+    return numbered, [values[int(name[1:]) - 1] for name in used]
+
+
+def step(item: StepDue, number: int = 1, *, attempt: int = 1, **changes: object) -> StepDue:
+    """Another step or attempt of an item's enrollment."""
+    return item.model_copy(update={"step_number": number, "step_key": STEPS[number - 1], "attempt": attempt, **changes})
+
+
 @asynccontextmanager
 async def open_post(office: Office) -> AsyncIterator[Post]:
     """A scheduler's ends of the queues."""
     async with await Broker.connect(office.amqp_url, name="test") as broker:
-        from postroad_common.amqp import declare_topology
-
         await declare_topology(broker)
         post = Post(office, broker)
         consumer = Consumer(broker, SCHEDULER_SETTLED, post.keep, prefetch=10, concurrency=10)
@@ -284,6 +281,13 @@ async def running_sender(office: Office, **changes: Any) -> AsyncIterator[Servic
             await service.broker.close()
     finally:
         await close_pool(service.pool)
+
+
+def parsed(content: bytes) -> EmailMessage:
+    """A message as a mail program reads it."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def recipients(smtp: SmtpServer) -> list[str]:

@@ -1,12 +1,23 @@
 """One message from the queue to the mail server, the ledger and back."""
 
-import email
-import email.policy
+from collections import Counter
+
+import pytest
 
 from postroad_common.contracts.tokens import open_token
+from postroad_common.ids import pack_ref
 from postroad_common.sealing import KeyRing
 from postroad_stack.smtp_server import SmtpServer
-from tests.integration.sender.office import SECRET_KEYS, TRACKING_URL, Office, Post, recipients, running_sender
+from tests.integration.sender.office import (
+    SECRET_KEYS,
+    TRACKING_URL,
+    Office,
+    Post,
+    parsed,
+    recipients,
+    running_sender,
+    step,
+)
 
 
 async def test_due_step_is_sent_recorded_and_settled(office: Office, post: Post, smtp: SmtpServer) -> None:
@@ -29,12 +40,12 @@ async def test_mail_carries_tracking_unsubscribe_and_both_bodies(office: Office,
     async with running_sender(office):
         await post.send(item)
         await post.answer(item)
-    message = email.message_from_bytes(smtp.accepted()[0].content(), policy=email.policy.default)
+    message = parsed(smtp.accepted()[0].content())
     assert message["From"] == "Jürgen Post <hello@post.example>"
     assert message["To"] == "Zoë Łoś <zoe@recipient.example>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     unsubscribe = message["List-Unsubscribe"].strip("<>")
-    text, html = (message.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    text, html = (part.get_content() for part in message.iter_parts())
     assert unsubscribe in text
     assert unsubscribe in html
     assert f'<img src="{TRACKING_URL}/o/' in html
@@ -43,3 +54,104 @@ async def test_mail_carries_tracking_unsubscribe_and_both_bodies(office: Office,
     assert (token.tenant_id, token.message_id) == (office.tenant_id, office.message_id(item))
     click = html.split(f'href="{TRACKING_URL}/c/')[1].split('"')[0]
     assert open_token(keyring, "click", click).url == "https://shop.example/?a=1&b=2"
+
+
+async def test_follow_ups_stay_in_the_thread(office: Office, post: Post, smtp: SmtpServer) -> None:
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        for number in (1, 2, 3):
+            await post.send(step(item, number))
+            await post.answer(step(item, number))
+    first, second, third = (parsed(mail.content()) for mail in smtp.accepted())
+    assert first["In-Reply-To"] is None
+    assert second["In-Reply-To"] == first["Message-ID"]
+    assert third["In-Reply-To"] == second["Message-ID"]
+    assert str(third["References"]).split() == [first["Message-ID"], second["Message-ID"]]
+    assert [str(mail["Subject"]) for mail in (first, second, third)] == [
+        "Welcome Zoë",
+        "Re: Welcome Zoë",
+        "Re: Welcome Zoë",
+    ]
+
+
+async def test_follow_up_whose_thread_was_never_sent_begins_one(office: Office, post: Post, smtp: SmtpServer) -> None:
+    item = step(await office.enroll("zoe@recipient.example"), 2)
+    async with running_sender(office):
+        await post.send(item)
+        await post.answer(item)
+    message = parsed(smtp.accepted()[0].content())
+    assert (message["In-Reply-To"], str(message["Subject"])) == (None, "Welcome Zoë")
+
+
+@pytest.mark.parametrize(
+    ("esp", "header"), [("sendgrid", "X-SMTPAPI"), ("postmark", "X-PM-Metadata-postroad-message"), ("smtp", None)]
+)
+async def test_provider_gets_our_id_in_its_own_header(
+    office: Office, post: Post, smtp: SmtpServer, esp: str, header: str | None
+) -> None:
+    await office.execute("UPDATE sequence.senders SET esp = $2 WHERE tenant_id = $1", esp)
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        await post.send(item)
+        await post.answer(item)
+    message = parsed(smtp.accepted()[0].content())
+    ref = pack_ref(office.tenant_id, office.message_id(item))
+    assert {name for name in message if name.lower().startswith("x-")} == ({header} if header else set())
+    assert header is None or ref in message[header]
+
+
+async def test_template_that_cannot_be_filled_in_is_held_and_the_next_attempt_of_a_mended_contact_goes(
+    office: Office, post: Post, smtp: SmtpServer
+) -> None:
+    await office.use_template("Hi {{ contact.attributes.nickname }}")
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        await post.send(item)
+        settled = await post.answer(item)
+        assert (settled.outcome, settled.reasons[0]["kind"]) == ("held", "render_failed")
+        assert "nickname" in settled.reasons[0]["message"]
+        assert (await office.state(item), recipients(smtp)) == ("held", [])
+        await office.execute(
+            'UPDATE sequence.contacts SET attributes = \'{"nickname": "Zo"}\' WHERE tenant_id = $1 AND contact_id = $2',
+            item.contact_id,
+        )
+        await post.send(step(item, attempt=2))
+        assert (await post.answer(step(item, attempt=2))).outcome == "accepted"
+    assert smtp.accepted()[0].subject == "Hi Zo"
+
+
+async def test_value_that_would_break_a_header_is_held(office: Office, post: Post, smtp: SmtpServer) -> None:
+    item = await office.enroll("zoe@recipient.example", first_name="Zoë\r\nBcc: eve@evil.example")
+    async with running_sender(office):
+        await post.send(item)
+        assert (await post.answer(item)).outcome == "held"
+    assert recipients(smtp) == []
+
+
+async def test_many_are_each_sent_once(office: Office, post: Post, smtp: SmtpServer) -> None:
+    items = await office.enroll_many(400)
+    async with running_sender(office):
+        await post.send(*items)
+        assert set(await post.answers(items)) == {"accepted"}
+    assert sorted(recipients(smtp)) == sorted(f"c{number}@recipient.example" for number in range(400))
+    assert len({mail.connection for mail in smtp.accepted()}) <= 4
+
+
+async def test_connection_is_replaced_after_its_messages(office: Office, post: Post, smtp: SmtpServer) -> None:
+    items = await office.enroll_many(20)
+    async with running_sender(office, smtp_messages_per_connection=2):
+        await post.send(*items)
+        assert set(await post.answers(items)) == {"accepted"}
+    assert max(Counter(mail.connection for mail in smtp.accepted()).values()) == 2
+
+
+async def test_item_without_its_rows_is_parked_and_the_others_of_its_batch_are_sent(
+    office: Office, post: Post, smtp: SmtpServer
+) -> None:
+    good, bad = await office.enroll("zoe@recipient.example"), await office.enroll("max@recipient.example")
+    bad = bad.model_copy(update={"step_key": "nowhere"})
+    async with running_sender(office):
+        await post.send(bad, good)
+        assert (await post.answer(good)).outcome == "accepted"
+    assert recipients(smtp) == ["zoe@recipient.example"]
+    assert await office.row(bad) is None

@@ -39,7 +39,7 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
         every=timedelta(seconds=settings.heartbeat_seconds),
         lives=timedelta(seconds=settings.heartbeat_lives_seconds),
     )
-    ledger = Ledger(service.pool, incarnation)
+    ledger = Ledger(service.pool, incarnation, linger=settings.outcome_linger_seconds)
     lanes = Lanes(tools_of(service, ledger, keyring))
     sending = Sending(
         service.pool,
@@ -58,6 +58,7 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
 
     service.spawn(incarnation.run, "heartbeat")
     service.spawn(ledger.run, "ledger")
+    service.spawn(sending.run, "looks")
     service.spawn(drain_lanes, "drain lanes")
     service.repeat(lanes.sweep, SWEEP_EVERY, "sweep lanes")
     service.repeat(recover_orphans, timedelta(seconds=settings.recovery_seconds), "recovery")

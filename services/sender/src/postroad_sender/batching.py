@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 import structlog
 from asyncpg import Pool
-from asyncpg.pool import PoolConnectionProxy
 
-from postroad_common.db import AnyConnection, is_retryable
+from postroad_common.db import is_retryable
+from postroad_sender.held import HeldConnection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,28 +18,41 @@ _log = structlog.get_logger()
 _LONGEST_WAIT = 2.0
 """Seconds between tries while the database is away."""
 
-Flush = Callable[[AnyConnection, Sequence[T]], Awaitable[Sequence[R]]]
+Flush = Callable[[HeldConnection, Sequence[T]], Awaitable[Sequence[R]]]
 
 
 class Batcher(Generic[T, R]):
-    """Runs a set-based statement for many callers on a connection of its own; an acquire each would cost four times it.
+    """Runs set-based statements for many callers on a connection of its own.
 
     While the database is away it keeps everything and tries again: the statements must be idempotent.
+    A flush waits up to `linger` seconds for `expected` entries: as many as can come soon.
     """
 
-    def __init__(self, name: str, pool: Pool, flush: Flush[T, R], *, largest: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        pool: Pool,
+        flush: Flush[T, R],
+        *,
+        largest: int,
+        linger: float = 0.0,
+        expected: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._name = name
-        self._pool = pool
+        self._held = HeldConnection(pool)
         self._flush = flush
         self._largest = largest
+        self._linger = linger
+        self._expected = expected
+        self._waiting = 0
         self._calls: deque[tuple[Sequence[T], asyncio.Future[Sequence[R]]]] = deque()
         self._wake = asyncio.Event()
-        self._connection: PoolConnectionProxy | None = None
 
     async def submit(self, entries: Sequence[T]) -> Sequence[R]:
         """Give the entries to the next flush and return its answers, in order."""
         future: asyncio.Future[Sequence[R]] = asyncio.get_running_loop().create_future()
         self._calls.append((entries, future))
+        self._waiting += len(entries)
         self._wake.set()
         return await future
 
@@ -50,9 +63,11 @@ class Batcher(Generic[T, R]):
                 if not self._calls:
                     self._wake.clear()
                     await self._wake.wait()
+                if self._linger:
+                    await self._wait_for_more()
                 await self._answer(self._take())
         finally:
-            await self._let_go()
+            await self._held.let_go()
 
     def _take(self) -> list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]:
         taken = [self._calls.popleft()]
@@ -60,7 +75,17 @@ class Batcher(Generic[T, R]):
         while self._calls and size + len(self._calls[0][0]) <= self._largest:
             taken.append(self._calls.popleft())
             size += len(taken[-1][0])
+        self._waiting -= size
         return taken
+
+    async def _wait_for_more(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._linger
+        while self._waiting < min(self._expected(), self._largest) and (left := until - loop.time()) > 0:
+            self._wake.clear()
+            timer = loop.call_later(left, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
 
     async def _answer(self, calls: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]) -> None:
         try:
@@ -83,27 +108,12 @@ class Batcher(Generic[T, R]):
         wait = 0.05
         while True:
             try:
-                return await self._flush(await self._held(), entries)
+                await self._held.note(len(entries))
+                return await self._flush(self._held, entries)
             except Exception as error:
                 if not is_retryable(error):
                     raise
                 _log.warning("the database is away: trying again", batch=self._name, error=repr(error))
-                await self._let_go()
+                await self._held.let_go()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
-
-    async def _held(self) -> AnyConnection:
-        if self._connection is None:
-            self._connection = await self._pool.acquire()
-        return self._connection
-
-    async def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            await self._pool.release(connection, timeout=1)
-        except Exception as error:
-            if not is_retryable(error):
-                raise
-            _log.debug("a connection was given back broken", error=repr(error))

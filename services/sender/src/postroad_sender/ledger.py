@@ -1,20 +1,21 @@
 """The ledger: one row per enrollment and step, and the permit to transmit. Every change is one guarded statement."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from asyncpg import Pool
+from asyncpg import Pool, Record
 
-from postroad_common.db import AnyConnection, queries, transaction
+from postroad_common.db import AnyConnection, queries
 from postroad_engine.facts import Outcome
 from postroad_engine.gate import Disposition, Go, Stop, gate
 from postroad_engine.reasons import Reason
 from postroad_sender.batching import Batcher
+from postroad_sender.held import HeldConnection
 from postroad_sender.incarnation import Incarnation
 from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
 from postroad_sender.smtp.classify import Judgement
@@ -80,11 +81,14 @@ LATE = {
 class Ledger:
     """Claims, looks and settles in batches, each kind on a connection of its own."""
 
-    def __init__(self, pool: Pool, incarnation: Incarnation) -> None:
+    def __init__(self, pool: Pool, incarnation: Incarnation, *, linger: float) -> None:
         self._pool = pool
         self._incarnation = incarnation
+        self._permitted = 0
         self._admissions = Batcher("admissions", pool, self._admit, largest=LARGEST_BATCH)
-        self._findings = Batcher("findings", pool, self._settle, largest=LARGEST_BATCH)
+        self._findings = Batcher(
+            "findings", pool, self._settle, largest=LARGEST_BATCH, linger=linger, expected=lambda: self._permitted
+        )
         self._unsent = Batcher("unsent", pool, self._record_unsent, largest=LARGEST_BATCH)
 
     async def run(self) -> None:
@@ -96,53 +100,47 @@ class Ledger:
 
     async def admit(self, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
         """Claim, then look: a permit to send, or what became of the item instead."""
-        return await self._admissions.submit(candidates)
+        admitted = await self._admissions.submit(candidates)
+        self._permitted += sum(isinstance(answer, Permit) for answer in admitted)
+        return admitted
 
     async def settle(self, finding: Finding) -> Result:
         """Record what became of a permit; returns when it is durable."""
-        return (await self._findings.submit((finding,)))[0]
+        try:
+            return (await self._findings.submit((finding,)))[0]
+        finally:
+            self._permitted -= 1
 
     async def record_unsent(self, entries: Sequence[Unsent]) -> Sequence[Result]:
         """Record that attempts end without having touched the wire."""
         return await self._unsent.submit(entries)
 
-    async def look(self, conn: AnyConnection, dues: Sequence[Due]) -> list[Seen]:
-        """Look at items inside the caller's transaction."""
-        return await _look(conn, [(due, None) for due in dues], None)
-
     # Each flush runs again after a lost connection: all of them find what they have already done.
 
-    async def _admit(self, conn: AnyConnection, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
+    async def _admit(self, held: HeldConnection, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
         incarnation_id = await self._incarnation.live()
-        tenants = {candidate.due.tenant_id for candidate in candidates}
-        async with transaction(conn, tenants):
-            await conn.execute(LEDGER.claim, incarnation_id, *columns(candidates, *_CLAIM))
+        conn = await held.seeing(candidate.due.tenant_id for candidate in candidates)
+        await conn.execute(LEDGER.claim, incarnation_id, *columns(candidates, *_CLAIM))
         if __debug__:
             reach("sender.claimed")
-        async with transaction(conn, tenants):
-            seen = await _look(conn, [(entry.due, entry.recipient) for entry in candidates], incarnation_id)
-        return await self._decide_all(conn, candidates, seen, incarnation_id)
-
-    async def _decide_all(
-        self, conn: AnyConnection, candidates: Sequence[Candidate], seen: Sequence[Seen], incarnation_id: UUID
-    ) -> Sequence[Permit | Result]:
+        # A statement of its own, after the commit: it sees every stop that did not see the claim.
+        seen = await look(conn, [(entry.due, entry.recipient) for entry in candidates], incarnation_id)
         decided = [decide(entry.due, at, incarnation_id) for entry, at in zip(candidates, seen, strict=True)]
         stopped = [entry for entry in decided if isinstance(entry, Finding)]
-        settled = iter(await self._settle(conn, stopped) if stopped else ())
+        settled = iter(await self._settle(held, stopped) if stopped else ())
         return [next(settled) if isinstance(entry, Finding) else entry for entry in decided]
 
-    async def _settle(self, conn: AnyConnection, findings: Sequence[Finding]) -> Sequence[Result]:
-        async with transaction(conn, {finding.permit.due.tenant_id for finding in findings}):
-            rows = await conn.fetch(LEDGER.settle, *columns(findings, *_SETTLE))
-        written = by_key(rows)
+    async def _settle(self, held: HeldConnection, findings: Sequence[Finding]) -> Sequence[Result]:
+        conn = await held.seeing(finding.permit.due.tenant_id for finding in findings)
+        written = by_key(await conn.fetch(LEDGER.settle, *columns(findings, *_SETTLE)))
         return [_settled(finding, written.get(finding.permit.due.key)) for finding in findings]
 
-    async def _record_unsent(self, conn: AnyConnection, entries: Sequence[Unsent]) -> Sequence[Result]:
-        dues = [entry.due for entry in entries]
-        async with transaction(conn, {due.tenant_id for due in dues}):
-            written = by_key(await conn.fetch(LEDGER.record_unsent, *columns(entries, *_UNSENT)))
-            seen = await self.look(conn, dues) if len(written) < len(entries) else [None] * len(dues)
-        return [_recorded(entry, written.get(entry.due.key), at) for entry, at in zip(entries, seen, strict=True)]
+    async def _record_unsent(self, held: HeldConnection, entries: Sequence[Unsent]) -> Sequence[Result]:
+        conn = await held.seeing(entry.due.tenant_id for entry in entries)
+        written = by_key(await conn.fetch(LEDGER.record_unsent, *columns(entries, *_UNSENT)))
+        others = [entry for entry in entries if entry.due.key not in written]
+        seen = iter(await look(conn, [(entry.due, None) for entry in others]) if others else ())
+        return [_recorded(entry, written.get(entry.due.key), seen) for entry in entries]
 
 
 def decide(due: Due, seen: Seen, incarnation_id: UUID) -> Permit | Finding | Result:
@@ -159,7 +157,7 @@ def decide(due: Due, seen: Seen, incarnation_id: UUID) -> Permit | Finding | Res
             return Finding(permit, Judgement(Outcome.HELD, (reason,)))
 
 
-def _settled(finding: Finding, row: Any) -> Result:
+def _settled(finding: Finding, row: Record | None) -> Result:
     if row is None:
         return TryLater("another process has settled it")
     judgement = finding.judgement
@@ -172,15 +170,16 @@ def _settled(finding: Finding, row: Any) -> Result:
     )
 
 
-def _recorded(entry: Unsent, row: Any, seen: Seen | None) -> Result:
-    if row is not None:
-        return Settled(entry.outcome, row["settled_at"], [reason.to_json() for reason in entry.reasons])
-    return (seen.known(entry.due) if seen else None) or TryLater("another process is at it")
+def _recorded(entry: Unsent, row: Record | None, others: Iterator[Seen]) -> Result:
+    if row is None:
+        return next(others).known(entry.due) or TryLater("another process is at it")
+    return Settled(entry.outcome, row["settled_at"], [reason.to_json() for reason in entry.reasons])
 
 
-async def _look(
-    conn: AnyConnection, items: Sequence[tuple[Due, str | None]], incarnation_id: UUID | None
+async def look(
+    conn: AnyConnection, items: Sequence[tuple[Due, str | None]], incarnation_id: UUID | None = None
 ) -> list[Seen]:
+    """Look at items, each with its recipient if that is known already; as this process if it has an incarnation."""
     rows = await conn.fetch(LEDGER.look, *columns(items, *_LOOK), incarnation_id)
     return [Seen(row) for row in rows]
 
@@ -196,7 +195,7 @@ def as_text(reasons: Iterable[Reason]) -> str:
     return orjson.dumps([reason.to_json() for reason in reasons]).decode()
 
 
-def by_key(rows: Iterable[Any]) -> dict[Key, Any]:
+def by_key(rows: Iterable[Record]) -> dict[Key, Record]:
     """Rows by what the ledger is unique on."""
     return {(row["tenant_id"], row["enrollment_id"], row["step_key"]): row for row in rows}
 

@@ -15,14 +15,14 @@ import idna
 
 from postroad_sender.errors import HeaderError
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _LOCAL = re.compile(r"[^\x00-\x20\x7f\"(),:;<>@\[\\\]]+")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE | re.ASCII)
 _ANY_NEWLINE = re.compile(r"\r\n|\r|\n")
 _LONGEST_PLAIN = 900
 """A line has at most 998 bytes (RFC 5322 §2.1.1); a longer value goes into encoded words, which fold anywhere."""
-_WORD_BYTES = 42
-"""Bytes in an encoded word: base64 of them and its frame stay within 75 characters (RFC 2047 §2)."""
+_WORD_BYTES = 39
+"""Bytes in an encoded word: base64 of them, its frame and the header's name fit into 76 characters (RFC 2047 §2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class Mail:
 def compose(mail: Mail) -> bytes:
     """The whole message with CRLF line ends. Raises HeaderError for a value that must not stand in a header."""
     headers = "\r\n".join(f"{name}: {value}" for name, value in _headers(mail))
-    if not mail.text:
-        return headers.encode() + b"\r\n" + _part("html", mail.html)
+    if not (mail.text and mail.html):
+        only = _part("html", mail.html) if mail.html else _part("plain", mail.text)
+        return headers.encode() + b"\r\n" + only
     border = b"--" + mail.boundary.encode()
     return b"".join(
         (

@@ -13,6 +13,7 @@ from postroad_common.db import AnyConnection, queries
 from postroad_common.errors import SealError
 from postroad_common.sealing import KeyRing
 from postroad_engine.errors import TemplateError
+from postroad_engine.template_rules import CONTACT_FIELDS
 from postroad_engine.templates import Template
 from postroad_sender.errors import UnreadableItemError
 from postroad_sender.items import Due
@@ -69,29 +70,39 @@ class Inputs:
 
 
 class Reader:
-    """Reads a batch's inputs in its transaction; what is immutable is kept, compiled, up to a number of steps."""
+    """Reads a batch's inputs; what is immutable is kept, compiled, up to a number of steps."""
 
     def __init__(self, keyring: KeyRing, *, keep_steps: int) -> None:
         self._keyring = keyring
         self._keep_steps = keep_steps
         self._steps: OrderedDict[StepId, StepMail] = OrderedDict()
 
-    async def read(self, conn: AnyConnection, dues: Sequence[Due]) -> list[Inputs]:
-        """The inputs of a batch of one tenant and sender. Raises UnreadableItemError when rows are missing."""
+    async def read(self, conn: AnyConnection, dues: Sequence[Due]) -> list[Inputs | UnreadableItemError]:
+        """The inputs of a batch of one tenant and sender; for an item whose rows are missing, that."""
         tenant_id, sender_id = dues[0].tenant_id, dues[0].sender_id
         sender = await self._sender(conn, tenant_id, sender_id)
-        steps = await self._read_steps(conn, dues)
+        await self._read_steps(conn, dues)
         contacts = {
             row["contact_id"]: row
             for row in await conn.fetch(READING.contacts, tenant_id, [due.item.contact_id for due in dues])
         }
-        threads = await self._threads(
-            conn, tenant_id, [due for due, step in zip(dues, steps, strict=True) if step.thread == "reply"]
-        )
-        return [
-            Inputs(_contact(contacts, due), sender, step, threads.get(due.item.enrollment_id, Thread()))
-            for due, step in zip(dues, steps, strict=True)
-        ]
+        replies = [due for due in dues if (step := self._steps.get(step_id(due))) and step.thread == "reply"]
+        threads = await self._threads(conn, tenant_id, replies)
+        read = [self._inputs(due, sender, contacts, threads) for due in dues]
+        while len(self._steps) > self._keep_steps:
+            self._steps.popitem(last=False)
+        return read
+
+    def _inputs(
+        self, due: Due, sender: Sender, contacts: Mapping[UUID, Record], threads: Mapping[UUID, Thread]
+    ) -> Inputs | UnreadableItemError:
+        step, contact = self._steps.get(step_id(due)), contacts.get(due.item.contact_id)
+        if step is None:
+            return UnreadableItemError(f"no activated version has the step {due.item.step_key}")
+        if contact is None:
+            return UnreadableItemError(f"there is no contact {due.item.contact_id}")
+        seen = {field: "" if contact[field] is None else contact[field] for field in CONTACT_FIELDS}
+        return Inputs(seen, sender, step, threads.get(due.item.enrollment_id, Thread()))
 
     async def _sender(self, conn: AnyConnection, tenant_id: UUID, sender_id: UUID) -> Sender:
         row = await conn.fetchrow(READING.sender, tenant_id, sender_id)
@@ -122,27 +133,14 @@ class Reader:
         except SealError as error:
             raise UnreadableItemError(f"the password of sender {sender_id} was sealed with another key") from error
 
-    async def _read_steps(self, conn: AnyConnection, dues: Sequence[Due]) -> list[StepMail]:
-        wanted = [step_id(due) for due in dues]
-        missing = list({step for step in wanted if step not in self._steps})
-        if missing:
-            rows = await conn.fetch(
-                READING.steps,
-                dues[0].tenant_id,
-                [step[1] for step in missing],
-                [step[2] for step in missing],
-                [step[3] for step in missing],
-            )
-            for row in rows:
-                key = (dues[0].tenant_id, row["sequence_id"], row["version"], row["step_key"])
-                self._steps[key] = _compiled(row)
-        try:
-            found = [self._steps[step] for step in wanted]
-        except KeyError as error:
-            raise UnreadableItemError(f"no activated version has the step {error}") from error
-        while len(self._steps) > self._keep_steps:
-            self._steps.popitem(last=False)
-        return found
+    async def _read_steps(self, conn: AnyConnection, dues: Sequence[Due]) -> None:
+        missing = list({step for due in dues if (step := step_id(due)) not in self._steps})
+        if not missing:
+            return
+        _, sequences, versions, keys = zip(*missing, strict=True)
+        for row in await conn.fetch(READING.steps, dues[0].tenant_id, sequences, versions, keys):
+            key = (dues[0].tenant_id, row["sequence_id"], row["version"], row["step_key"])
+            self._steps[key] = _compiled(row)
 
     async def _threads(self, conn: AnyConnection, tenant_id: UUID, dues: Sequence[Due]) -> dict[UUID, Thread]:
         if not dues:
@@ -174,16 +172,3 @@ def _compiled(row: Record) -> StepMail:
     except TemplateError as error:
         template = error
     return StepMail(row["thread"], row["template_id"], row["template_version"], template)
-
-
-def _contact(contacts: Mapping[UUID, Record], due: Due) -> Mapping[str, Any]:
-    row = contacts.get(due.item.contact_id)
-    if row is None:
-        raise UnreadableItemError(f"there is no contact {due.item.contact_id}")
-    return {
-        "email": row["email"],
-        "first_name": row["first_name"],
-        "last_name": row["last_name"],
-        "company": row["company"],
-        "attributes": row["attributes"],
-    }

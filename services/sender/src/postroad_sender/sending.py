@@ -10,15 +10,17 @@ from asyncpg import Pool
 
 from postroad_common.amqp import Retry
 from postroad_common.contracts import StepsDueV1
-from postroad_common.db import transaction
+from postroad_common.db import AnyConnection
 from postroad_common.ids import message_id_for
 from postroad_engine.facts import Outcome
 from postroad_engine.gate import Disposition, Go, Stop, gate
+from postroad_sender.batching import Batcher
+from postroad_sender.held import HeldConnection
 from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
 from postroad_sender.lane import Lanes, Work
-from postroad_sender.ledger import Ledger, Unsent
+from postroad_sender.ledger import Ledger, Unsent, look
 from postroad_sender.metrics import MESSAGES
-from postroad_sender.reading import Reader
+from postroad_sender.reading import Inputs, Reader
 from postroad_sender.rendering import rfc_message_id
 from postroad_sender.settlements import Settlements
 
@@ -31,12 +33,16 @@ class Sending:
     """Looks, reads, queues in a lane, waits, publishes. One item in hand is never in hand twice."""
 
     def __init__(self, pool: Pool, ledger: Ledger, reader: Reader, lanes: Lanes, settlements: Settlements) -> None:
-        self._pool = pool
         self._ledger = ledger
         self._reader = reader
         self._lanes = lanes
         self._settlements = settlements
         self._in_hand: dict[tuple[Key, int], Ending] = {}
+        self._looks = Batcher("looks", pool, self._look_and_queue, largest=1)
+
+    async def run(self) -> None:
+        """Look at what comes in, for ever."""
+        await self._looks.run()
 
     async def carry_out(self, batch: StepsDueV1) -> None:
         """Settle every item and publish that. Raises Retry when some could not be decided yet."""
@@ -59,7 +65,7 @@ class Sending:
 
     async def _begin(self, fresh: Sequence[tuple[Due, Ending]]) -> None:
         try:
-            unsent = await self._look_and_queue(fresh)
+            (unsent,) = await self._looks.submit([fresh])
             results = await self._ledger.record_unsent([entry for entry, _ in unsent]) if unsent else ()
             for (_, ending), result in zip(unsent, results, strict=True):
                 ending.set_result(result)
@@ -68,26 +74,32 @@ class Sending:
                 if not ending.done():
                     ending.set_exception(error)
 
-    async def _look_and_queue(self, fresh: Sequence[tuple[Due, Ending]]) -> list[tuple[Unsent, Ending]]:
+    async def _look_and_queue(
+        self, held: HeldConnection, batches: Sequence[Sequence[tuple[Due, Ending]]]
+    ) -> Sequence[list[tuple[Unsent, Ending]]]:
+        return [await self._look_at(await held.seeing([fresh[0][0].tenant_id]), fresh) for fresh in batches]
+
+    async def _look_at(self, conn: AnyConnection, fresh: Sequence[tuple[Due, Ending]]) -> list[tuple[Unsent, Ending]]:
         """End what is known, put what may go into its lane, and give back what must be recorded as unsent."""
         unsent: list[tuple[Unsent, Ending]] = []
         going: list[tuple[Due, Ending]] = []
-        async with transaction(self._pool, fresh[0][0].tenant_id) as conn:
-            seen = await self._ledger.look(conn, [due for due, _ in fresh])
-            for (due, ending), at in zip(fresh, seen, strict=True):
-                match first_look(due, at):
-                    case Settled() | TryLater() as known:
-                        ending.set_result(known)
-                    case Unsent() as entry:
-                        unsent.append((entry, ending))
-                    case None:
-                        going.append((due, ending))
-            inputs = await self._reader.read(conn, [due for due, _ in going]) if going else []
+        seen = await look(conn, [(due, None) for due, _ in fresh])
+        for (due, ending), at in zip(fresh, seen, strict=True):
+            match first_look(due, at):
+                case Settled() | TryLater() as known:
+                    _end(ending, known)
+                case Unsent() as entry:
+                    unsent.append((entry, ending))
+                case None:
+                    going.append((due, ending))
+        inputs = await self._reader.read(conn, [due for due, _ in going]) if going else []
         now = time.monotonic()
-        works = [
-            Work(due, read, ending, due.item.traceparent, now)
-            for (due, ending), read in zip(going, inputs, strict=True)
-        ]
+        works = []
+        for (due, ending), read in zip(going, inputs, strict=True):
+            if isinstance(read, Inputs):
+                works.append(Work(due, read, ending, due.item.traceparent, now))
+            else:
+                ending.set_exception(read)
         if works:
             self._lanes.put(works)
         return unsent
@@ -99,6 +111,11 @@ class Sending:
                 await self._settlements.publish(due.tenant_id, settled.to_contract(due, due.item.traceparent))
             case TryLater(why):
                 raise Retry(why, RETRY_AFTER)
+
+
+def _end(ending: Ending, result: Result) -> None:
+    if not ending.done():  # the look is taken again when the database went away in the middle of it
+        ending.set_result(result)
 
 
 def dues_of(batch: StepsDueV1) -> list[Due]:

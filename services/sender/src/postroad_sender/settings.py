@@ -26,6 +26,9 @@ class SenderSettings(CommonSettings):
     settled_within_seconds: Annotated[float, Field(ge=0)] = Field(
         default=0.2, description="How long outcomes are collected before they are published together."
     )
+    outcome_linger_seconds: Annotated[float, Field(ge=0, le=0.1)] = Field(
+        default=0.003, description="How long the outcome of a message waits for others, to be committed together."
+    )
     heartbeat_seconds: Seconds = Field(default=2.0, description="Period of this process's heartbeat.")
     heartbeat_lives_seconds: Seconds = Field(
         default=10.0, description="How long a heartbeat lives: after that, others judge what this process transmits."

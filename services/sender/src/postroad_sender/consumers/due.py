@@ -1,6 +1,5 @@
 """`steps.due.v1`: send."""
 
-import asyncio
 from typing import cast
 
 from postroad_common.amqp import Delivery
@@ -9,8 +8,6 @@ from postroad_sender.sending import Sending
 
 if __debug__:
     from postroad_common.faults import reach
-
-    _MOMENT = 0.05
 
 
 class DueConsumer:
@@ -26,5 +23,3 @@ class DueConsumer:
         await self._sending.carry_out(cast("StepsDueV1", delivery.message))
         if __debug__:
             reach("sender.settled_published")
-            # The ack is written when this returns; a moment later the process is past it.
-            asyncio.get_running_loop().call_later(_MOMENT, reach, "sender.acked")

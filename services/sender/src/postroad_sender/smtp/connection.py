@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) + sum(map(len, self._lines)) > MAX_REPLY_BYTES:
             self._end("the server's reply is too long")
         elif not self._busy:
-            self._end("the server spoke first: " + (self._replies[-1].text if self._replies else "(unfinished)"))
+            self._end("the server spoke out of turn")
         elif self._replies:
             self._wake()
 
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             self._end("cancelled")
             raise
-        self._busy = False
+        self.ready()
         self.sent += 1
         if isinstance(result, Answered) and result.reply.closes:
             self._end("the server closes the connection: 421")
@@ -124,8 +124,10 @@ class Connection(asyncio.Protocol):
         return self._replies.popleft()
 
     def ready(self) -> None:
-        """Say that the dialogue of dialing is over: from now on the server may only answer."""
+        """Say that nothing more is asked: from now on the server may only answer."""
         self._busy = False
+        if not self.replies_are_read():
+            self._end("the server spoke out of turn")
 
     def replies_are_read(self) -> bool:
         """Whether nothing unread is left: what came before TLS must not be taken for what comes after it."""
@@ -205,6 +207,7 @@ class Connection(asyncio.Protocol):
         progress.dot_written = True
         self._write(stuffed)
         if __debug__:
+            await asyncio.sleep(0)  # uvloop writes at the end of its turn
             reach("sender.data_sent")
         return Answered(Phase.MESSAGE, await self.reply(self._timeouts.message))
 

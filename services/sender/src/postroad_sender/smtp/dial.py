@@ -89,6 +89,8 @@ def is_public(address: str) -> bool:
     """Whether anyone can reach an address: not private, loopback, link-local, shared, multicast, or mapped to one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local:
+            return False
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None:
             return is_public(str(inner))

@@ -78,7 +78,7 @@ def parse_reply(lines: list[bytes]) -> Reply:
     """Make a reply of its lines (`250-...`, `250 ...`). Raises ValueError if they are none."""
     first = lines[0]
     code = first[:3]
-    if not (code.isdigit() and b"200" <= code <= b"599"):
+    if not (len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"):
         raise ValueError(f"not a reply: {first[:80]!r}")
     text = "\n".join(line[4:].decode("utf-8", "replace") for line in lines).replace("\0", "")
     match = _ENHANCED.match(text)

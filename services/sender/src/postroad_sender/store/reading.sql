@@ -1,6 +1,6 @@
 -- name: contacts
 -- The recipients of a batch.
-SELECT contact_id, email, first_name, last_name, company, attributes
+SELECT contact_id, kind, email, external_id, first_name, last_name, company, timezone, attributes
 FROM views.contacts WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]);
 
 -- name: sender
