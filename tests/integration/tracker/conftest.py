@@ -39,6 +39,7 @@ class Trackers:
             "POSTROAD_AMQP_URL": amqp_url,
             "POSTROAD_SECRET_KEYS": KEYS,
             "POSTROAD_TRACKER_MATCH_SECONDS": "0.1",
+            "POSTROAD_TRACKER_MATCH_AGAIN_SECONDS": "0.3",
             "POSTROAD_TRACKER_SOURCE_CACHE_SECONDS": "0.2",
             **(settings or {}),
         }

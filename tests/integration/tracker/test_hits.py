@@ -1,11 +1,16 @@
 """Opens and clicks: recorded, and nothing is told to those who tamper."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
+from postroad_common.amqp import Broker
+from postroad_common.contracts import TrackingHit, TrackingHitsV1
 from postroad_common.contracts.tokens import TokenKind
+from postroad_common.ids import new_id
+from postroad_stack.eventually import eventually
 
 from .town import FULL, Mail, Town
 
@@ -118,3 +123,27 @@ async def test_token_under_one_tenant_with_a_message_of_another_is_about_nobody(
     assert await town.stops(mill.tenant_id) == await town.stops(other.tenant_id) == []
     assert (await town.http.get(f"/o/{town.token(TokenKind.OPEN, theirs)}")).status_code == 200
     assert await hits(town, mill.tenant_id) == [("opened", theirs.message_id)], "the message under its own tenant"
+
+
+async def test_deferred_hit_that_the_broker_gives_many_times_is_stored_once(town: Town, module_vhost: str) -> None:
+    mill = await town.tenant()
+    mail = await town.mail(mill)
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    hits_ = [
+        TrackingHit(event_id=new_id(), kind=kind, message_id=mail.message_id, received_at=at, url=url)
+        for kind, url in (("open", None), ("click", URL))
+    ]
+    message = TrackingHitsV1(tenant_id=mill.tenant_id, items=tuple(hits_))
+    async with await Broker.connect(module_vhost, name="test") as broker:
+        await broker.publish_all([message] * 20)
+
+        async def all_taken() -> bool:
+            async with broker.channel(prefetch=1) as channel:
+                declared = await channel.queue_declare("tracker.hits", passive=True)
+            return not declared.message_count and len(await town.events(mill.tenant_id)) == 2
+
+        assert await eventually(all_taken)
+    stored = await town.events(mill.tenant_id)
+    assert {event["event_id"] for event in stored} == {hit.event_id for hit in hits_}
+    assert {event["occurred_at"] for event in stored} == {at}
+    assert await town.count("tracking.event_keys", mill.tenant_id) == 2

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from postroad_common.ids import pack_ref
+from postroad_common.ids import new_id, pack_ref
 from postroad_stack.eventually import eventually
 
 from .town import Tenant, Town
@@ -148,3 +148,28 @@ async def test_reference_to_a_message_that_is_not_in_the_ledger_is_kept_unmatche
     await town.post(mill.sendgrid_path, mill.sendgrid.request([event]))
     (stored,) = await town.events(mill.tenant_id)
     assert stored["message_id"] is None
+
+
+OLD_EVENT = (
+    "INSERT INTO tracking.events (tenant_id, event_id, received_at, occurred_at, type, source, provider_message_id)"
+    " VALUES ($1, gen_random_uuid(), now() - $2::text::interval, now(), 'complained', 'sendgrid', $3)"
+)
+
+
+async def test_event_of_hours_ago_still_finds_its_message_behind_many_that_never_will(town: Town) -> None:
+    for _ in range(120):
+        await town.admin.execute(OLD_EVENT, new_id(), "1 hour", "nobody's")
+    mill = await town.tenant()
+    mail = await town.mail(mill, provider_message_id="noted-late")
+    await town.admin.execute(OLD_EVENT, mill.tenant_id, "20 hours", "noted-late")
+    (stop,) = await eventually(lambda: town.stops(mill.tenant_id))
+    assert (stop["kind"], stop["enrollment_id"]) == ("complained", mail.enrollment_id)
+
+
+async def test_event_beyond_the_horizon_is_left_alone(town: Town) -> None:
+    mill = await town.tenant()
+    for age in ("30 hours", "1 hour"):
+        await town.mail(mill, provider_message_id=f"id {age}")
+        await town.admin.execute(OLD_EVENT, mill.tenant_id, age, f"id {age}")
+    await eventually(lambda: town.stops(mill.tenant_id))
+    assert await town.count("tracking.matches", mill.tenant_id) == 1
