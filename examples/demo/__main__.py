@@ -7,6 +7,8 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from examples.demo.funnel import follow
@@ -42,7 +44,7 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
         player = Player(stage.smtp, scene.people, scene.provider, scene.link_hosts)
         playing = asyncio.create_task(player.play())
         try:
-            agreed = await _play(scene, player, playing, options.patience)
+            agreed = await _play(scene, player, partial(_check, stage, playing), options.patience)
             if not options.once:
                 await _stay(stage, scene, player, playing)
             return 0 if agreed else 1
@@ -51,14 +53,19 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
             await asyncio.gather(playing, return_exceptions=True)
 
 
-async def _play(scene: Scene, player: Player, playing: asyncio.Task[None], patience: float) -> bool:
+def _check(stage: Stage, playing: asyncio.Task[None]) -> None:
+    """Raise what makes going on pointless: a service or the player has ended."""
+    stage.check()
+    if playing.done():
+        playing.result()
+
+
+async def _play(scene: Scene, player: Player, check: Callable[[], None], patience: float) -> bool:
     """Enroll everybody, follow the sequence to its end and give account; whether both sides agree."""
     began = time.monotonic()
     await scene.client.enroll_all(scene.sequence.id)
-    stats = await follow(scene, player, patience=patience)
+    stats = await follow(scene, player, check=check, patience=patience)
     output.print(plain(f"Played in {time.monotonic() - began:.0f} s."))
-    if playing.done():
-        await playing  # raises what ended it
     lines, proofs = await account(scene, player, stats)
     show_account(scene, player, stats, lines, proofs)
     await show_samples(scene, player)

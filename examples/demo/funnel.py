@@ -22,14 +22,15 @@ LOOK = 0.4  # seconds between two looks at the stats
 Show = Callable[[SequenceStats], None]
 
 
-async def follow(scene: Scene, player: Player, *, patience: float) -> SequenceStats:
+async def follow(scene: Scene, player: Player, *, check: Callable[[], None], patience: float) -> SequenceStats:
     """Show the stats until every enrollment has ended and the player has nothing left to do, or patience ends.
 
-    Returns the last stats. Patience is in seconds.
+    Returns the last stats. Patience is in seconds; `check` raises what makes going on pointless.
     """
     deadline = time.monotonic() + patience
     with _display(scene, player) as show:
         while True:
+            check()
             idle = player.idle
             stats = await scene.client.stats(scene.sequence.id)
             show(stats)

@@ -31,6 +31,12 @@ class Stage:
     smtp: SmtpServer
     set_up_seconds: float
 
+    def check(self) -> None:
+        """Raise StartError with the tail of its log when a service has ended."""
+        for replicas in self.services.processes.values():
+            for process in replicas:
+                process.check_running()
+
 
 @contextlib.asynccontextmanager
 async def raised_stage(logs: Path | None) -> AsyncIterator[Stage]:
