@@ -47,7 +47,7 @@ def wall_clock(day: date, wall: time, zone: ZoneInfo) -> datetime:
 
 def skipped(instant: datetime, wall: time, zone: ZoneInfo) -> bool:
     """Whether a due instant does not show this wall-clock time because its day has none."""
-    return _local(instant, zone).time() != wall
+    return instant.astimezone(zone).time() != wall
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> datetime:

@@ -16,8 +16,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from postroad_engine.case import STOP_EVENTS, Case, end_of, finish, hold, upcoming
+from postroad_engine.case import Case
 from postroad_engine.definition import SequenceDefinition
+from postroad_engine.ending import STOP_EVENTS, end_of, finish
 from postroad_engine.facts import (
     DEFAULT_POLICY,
     ContactView,
@@ -30,6 +31,7 @@ from postroad_engine.facts import (
     Policy,
     Settlement,
 )
+from postroad_engine.holding import hold, upcoming
 from postroad_engine.reasons import (
     BounceType,
     EnrollmentStopped,
@@ -132,7 +134,7 @@ def _go_on(case: Case, settlement: Settlement, said: tuple[Reason, ...]) -> Deci
         deferrals=0,
         next_due_at=None,
     )
-    decision = upcoming(replace(case, enrollment=enrollment, retry=None))
+    decision = upcoming(case._replace(enrollment=enrollment, retry=None))
     return replace(decision, reasons=said + decision.reasons) if said else decision
 
 
@@ -146,7 +148,7 @@ def _deferred(case: Case, settlement: Settlement) -> Decision:
     asked = min(settlement.retry_after or _NO_TIME, case.policy.retry_after_limit)
     until = settlement.settled_at + max(case.policy.backoff[deferrals - 1], asked)
     enrollment = replace(case.enrollment, deferrals=deferrals, next_due_at=until)
-    return upcoming(replace(case, enrollment=enrollment, retry=RetryAt(deferrals, until, reply)))
+    return upcoming(case._replace(enrollment=enrollment, retry=RetryAt(deferrals, until, reply)))
 
 
 def _held(case: Case, settlement: Settlement) -> Decision:
@@ -164,7 +166,7 @@ def _held(case: Case, settlement: Settlement) -> Decision:
 def _refused(case: Case, settlement: Settlement) -> End:
     """The server's own words say more than the suppression that follows from them; other stops come first."""
     facts = replace(case.facts, stops=case.facts.stops - {StopKind.BOUNCED})
-    if (end := end_of(replace(case, facts=facts))) is not None:
+    if (end := end_of(case._replace(facts=facts))) is not None:
         return end
     event = Event.BOUNCE if settlement.bounce_type == BounceType.HARD else Event.FAIL
     return finish(case, event, Refused(settlement.bounce_type), *settlement.reasons)

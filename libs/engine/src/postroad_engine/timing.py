@@ -7,118 +7,97 @@ later and a year is the horizon.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeAlias
+from datetime import datetime, time
+from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from postroad_engine.calendar import due_at, next_wall_clock, skipped
-from postroad_engine.definition import Step
+from postroad_engine.case import Case
 from postroad_engine.delays import format_time_of_day
-from postroad_engine.errors import UnknownZoneError
-from postroad_engine.facts import Policy
 from postroad_engine.reasons import (
     DelayAfter,
     Overdue,
     PreferredTime,
     Reason,
-    RetryAt,
     TimeSkipped,
     Whose,
     ZoneFallback,
 )
-from postroad_engine.zones import zone
+from postroad_engine.zones import zone, zone_names
 
 _UTC = "UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What the rules of timing look at. `retry` is when a step that a server put off may be tried again."""
-
-    step: Step
-    anchor_at: datetime
-    contact_timezone: str | None
-    tenant_timezone: str | None
-    retry: RetryAt | None
-    policy: Policy
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """The candidate after a rule, and what the rule says of it."""
 
     candidate: datetime
     reasons: tuple[Reason, ...] = ()
 
 
-Rule: TypeAlias = Callable[[Timing, datetime], Moved]
+Rule: TypeAlias = Callable[[Case, datetime], Moved]
 
 
-def due(timing: Timing) -> Moved:
+def due(case: Case) -> Moved:
     """The instant at which the step is due, as all rules together say."""
-    candidate = timing.anchor_at
+    candidate = case.enrollment.anchor_at
     reasons: tuple[Reason, ...] = ()
     for rule in RULES:
-        moved = rule(timing, candidate)
+        moved = rule(case, candidate)
         candidate, reasons = moved.candidate, reasons + moved.reasons
     return Moved(candidate, reasons)
 
 
-def after_delay(timing: Timing, candidate: datetime) -> Moved:
+def after_delay(case: Case, candidate: datetime) -> Moved:
     """The step's delay and preferred time, counted from its anchor."""
-    step = timing.step
+    step = case.step
     previous = step.number - 1 or None
-    delay = DelayAfter(step.delay, previous, timing.anchor_at)
+    delay = DelayAfter(step.delay, previous, case.enrollment.anchor_at)
     if step.preferred_time is None:
         return Moved(candidate + step.delay, (delay,))
-    where, fallbacks = resolve_zone(timing.contact_timezone, timing.tenant_timezone)
+    where, fallbacks = zone_of(case)
     instant = due_at(candidate, step.delay, step.preferred_time, where)
-    return Moved(instant, (delay, *fallbacks, *_clock_reasons(instant, step, where)))
+    return Moved(instant, (delay, *fallbacks, *_clock_reasons(instant, step.preferred_time, where)))
 
 
-def after_retry_wait(timing: Timing, candidate: datetime) -> Moved:
+def after_retry_wait(case: Case, candidate: datetime) -> Moved:
     """The wait that a mail server's deferral asks for."""
-    if timing.retry is None or timing.retry.until <= candidate:
+    if case.retry is None or case.retry.until <= candidate:
         return Moved(candidate)
-    return Moved(timing.retry.until, (timing.retry,))
+    return Moved(case.retry.until, (case.retry,))
 
 
-def unless_long_overdue(timing: Timing, candidate: datetime) -> Moved:
+def unless_long_overdue(case: Case, candidate: datetime) -> Moved:
     """A step too late for its own moment goes now, or at the next preferred time."""
-    if timing.now < candidate + timing.policy.send_within:
+    if case.now < candidate + case.policy.send_within:
         return Moved(candidate)
     late = Overdue(was_due_at=candidate)
-    preferred = timing.step.preferred_time
+    preferred = case.step.preferred_time
     if preferred is None:
-        return Moved(timing.now, (late,))
-    where, _ = resolve_zone(timing.contact_timezone, timing.tenant_timezone)
-    return Moved(next_wall_clock(timing.now, preferred, where), (late,))
+        return Moved(case.now, (late,))
+    where, _ = zone_of(case)
+    return Moved(next_wall_clock(case.now, preferred, where), (late,))
 
 
 RULES: tuple[Rule, ...] = (after_delay, after_retry_wait, unless_long_overdue)
 
 
-def resolve_zone(contact: str | None, tenant: str | None) -> tuple[ZoneInfo, tuple[ZoneFallback, ...]]:
+def zone_of(case: Case) -> tuple[ZoneInfo, tuple[ZoneFallback, ...]]:
     """The contact's zone, else the tenant's, else UTC; each one passed over is a reason."""
-    passed: list[tuple[Whose, str | None]] = []
-    for whose, given in ((Whose.CONTACT, contact), (Whose.TENANT, tenant)):
-        try:
-            if given is not None:
-                found = zone(given)
-                return found, tuple(ZoneFallback(one, bad, given) for one, bad in passed)
-        except UnknownZoneError:
-            pass
-        passed.append((whose, given))
-    return zone(_UTC), tuple(ZoneFallback(one, bad, _UTC) for one, bad in passed)
+    contact = None if case.contact is None else case.contact.timezone
+    tenant = case.facts.tenant_timezone
+    if contact in zone_names():
+        return zone(contact), ()
+    used = tenant if tenant in zone_names() else _UTC
+    passed = [ZoneFallback(Whose.CONTACT, contact, used)]
+    if used is not tenant:
+        passed.append(ZoneFallback(Whose.TENANT, tenant, used))
+    return zone(used), tuple(passed)
 
 
-def _clock_reasons(instant: datetime, step: Step, where: ZoneInfo) -> tuple[Reason, ...]:
-    if step.preferred_time is None:
-        return ()
-    local, name = format_time_of_day(step.preferred_time), str(where)
-    if not skipped(instant, step.preferred_time, where):
+def _clock_reasons(instant: datetime, preferred: time, where: ZoneInfo) -> tuple[Reason, ...]:
+    local, name = format_time_of_day(preferred), where.key
+    if not skipped(instant, preferred, where):
         return (PreferredTime(local, name),)
     used = format_time_of_day(instant.astimezone(where).time())
     return (PreferredTime(local, name), TimeSkipped(local, name, used))
