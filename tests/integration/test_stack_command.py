@@ -90,5 +90,5 @@ def test_docker_without_an_engine_fails_and_says_so() -> None:
     environment = {**ENVIRONMENT, "POSTROAD_STACK": "docker", "DOCKER_HOST": "unix:///nowhere/docker.sock"}
     done = subprocess.run([*COMMAND, "run", "--", "true"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "POSTROAD_STACK=docker, but no Docker engine answers at unix:///nowhere/docker.sock" in done.stderr
+    assert "POSTROAD_STACK=docker: no Docker engine answers at unix:///nowhere/docker.sock" in done.stderr
     assert "Traceback" not in done.stderr

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
@@ -159,9 +158,8 @@ def make_postgres(name: str, host: str, ports: Ports, settings: Mapping[str, str
     options = [
         part for key, value in {**POSTGRES_SETTINGS, **(settings or {})}.items() for part in ("-c", f"{key}={value}")
     ]
-    container = PostgresContainer(
-        POSTGRES_IMAGE, username="postgres", password=password, dbname="postgres", driver=None, shm_size="512m"
-    )
+    # generic: the ready-made one waits two minutes for a server that has ended
+    container = DockerContainer(POSTGRES_IMAGE, shm_size="512m").with_env("POSTGRES_PASSWORD", password)
     container.with_name(name).with_command(["postgres", *options])
     _publish(container, 5432, host, port)
     return DockerPostgres(container, host, port, password)
@@ -196,7 +194,7 @@ async def start_rabbitmq(rabbitmq: DockerRabbit) -> None:
 
 
 def _rabbit_container(name: str, hostname: str, *, password: str, cookie: str) -> DockerContainer:
-    # testcontainers' RabbitMqContainer would bring a second AMQP client along for its readiness probe
+    # generic: the ready-made one would bring a second AMQP client along for its readiness probe
     container = DockerContainer(RABBITMQ_IMAGE, hostname=hostname).with_name(name)
     return container.with_envs(
         RABBITMQ_DEFAULT_USER=USER,

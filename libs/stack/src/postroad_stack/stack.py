@@ -78,7 +78,7 @@ async def _find(
             return ("docker", *await _docker(wish, log, resources))
         except WayUnavailableError as error:
             if asked == "docker":
-                raise WayUnavailableError(f"{WAY}=docker, but {error}") from error
+                raise WayUnavailableError(f"{WAY}=docker: {error}") from error
             if not isinstance(error, NoEngineError):
                 log(f"{error}; using the programs on this machine instead")
     servers = await start_local(
