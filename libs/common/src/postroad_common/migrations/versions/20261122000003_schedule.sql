@@ -82,17 +82,18 @@ CREATE FUNCTION schedule.tenants_to_wake(after uuid, up_to integer) RETURNS SETO
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
     WITH RECURSIVE tenant AS (
-        (SELECT tenant_id FROM schedule.progress
-         WHERE wake_at IS NOT NULL AND tenant_id > after ORDER BY tenant_id LIMIT 1)
+        (SELECT tenant_id, wake_at FROM schedule.progress
+         WHERE wake_at IS NOT NULL AND tenant_id > after ORDER BY tenant_id, wake_at LIMIT 1)
         UNION ALL
-        SELECT (SELECT p.tenant_id FROM schedule.progress p
-                WHERE p.wake_at IS NOT NULL AND p.tenant_id > tenant.tenant_id ORDER BY p.tenant_id LIMIT 1)
-        FROM tenant WHERE tenant.tenant_id IS NOT NULL
+        SELECT following.tenant_id, following.wake_at
+        FROM tenant CROSS JOIN LATERAL (
+            SELECT p.tenant_id, p.wake_at FROM schedule.progress p
+            WHERE p.wake_at IS NOT NULL AND p.tenant_id > tenant.tenant_id
+            ORDER BY p.tenant_id, p.wake_at LIMIT 1
+        ) AS following
     )
-    SELECT tenant_id FROM tenant
-    WHERE tenant_id IS NOT NULL
-      AND EXISTS (SELECT FROM schedule.progress p WHERE p.tenant_id = tenant.tenant_id AND p.wake_at <= postroad.now())
-    LIMIT up_to
+    -- Each tenant's first entry in the index is its earliest wake_at: one probe a tenant.
+    SELECT tenant_id FROM tenant WHERE wake_at <= (SELECT postroad.now()) LIMIT up_to
 $$;
 -- Tenants that ever enrolled anybody, after the one last looked at: those whose rows are reconciled.
 CREATE FUNCTION schedule.tenants_enrolled(after uuid, up_to integer) RETURNS SETOF uuid
