@@ -31,6 +31,12 @@ async def hello(_request: web.Request) -> web.Response:
         return web.Response(text="hello")
 
 
+async def slow(_request: web.Request) -> web.Response:
+    _log.info("asked")
+    await asyncio.sleep(SECONDS)
+    return web.Response(text="done")
+
+
 async def refuse(_request: web.Request) -> web.Response:
     raise Problem(409, "in_use", "It is in use", field="name")
 
@@ -47,6 +53,7 @@ async def crash() -> None:
 @asynccontextmanager
 async def build(service: Service[CommonSettings]) -> AsyncIterator[None]:
     service.app.router.add_get("/hello", hello)
+    service.app.router.add_get("/slow", slow)
     service.app.router.add_get("/refuse", refuse)
     service.app.router.add_get("/fail", fail)
     service.consume(TRACKER_HITS, handle, prefetch=5, concurrency=2)

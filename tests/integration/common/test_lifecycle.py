@@ -1,5 +1,6 @@
 """A service process from start to end, as its operator sees it."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -184,6 +185,18 @@ async def test_sigterm_ends_what_is_in_hand_acks_it_and_exits_zero(start: Start,
     assert events.count("handled") == events.count("begun")
     assert events.index("draining") < events.index("cleaned up") < events.index("stopped")
     assert await eventually(lambda: depth(vhost, TRACKER_HITS.name)) == 20 - events.count("handled")
+
+
+async def test_sigterm_lets_a_request_in_hand_be_answered(start: Start) -> None:
+    service = start(POSTROAD_TEST_SECONDS="1")
+    url = await service.listening()
+    asked = asyncio.create_task(get(f"{url}/slow"))
+    await eventually(lambda: service.said("asked"))
+
+    service.signal(signal.SIGTERM)
+
+    assert await asked == (200, "done")
+    assert await service.process.wait(20) == 0
 
 
 async def test_sigterm_does_not_wait_longer_than_the_drain(start: Start, vhost: str) -> None:

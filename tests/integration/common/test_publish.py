@@ -7,7 +7,7 @@ import aio_pika
 import pytest
 from pamqp.common import FieldTable
 
-from postroad_common.amqp import Broker, Parcel, PublishError, Queue, UnroutableError
+from postroad_common.amqp import Broker, Parcel, PublishError, Queue, TopologyError, UnroutableError
 from postroad_stack.eventually import eventually
 from tests.integration.common.messages import depth, numbered
 
@@ -83,6 +83,29 @@ async def test_many_confirms_are_in_flight_at_once(broker: Broker, queue: Queue,
 
     assert await eventually(_depth_is(vhost, queue.name, one_by_one + together_count))
     assert together * 2 < alone, f"{alone * 1e6:.0f} us each alone, {together * 1e6:.0f} us together"
+
+
+async def test_a_queue_that_exists_otherwise_is_named_and_not_used(broker: Broker, vhost: str) -> None:
+    async with await aio_pika.connect(vhost) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue("older", durable=True, arguments={"x-queue-type": "quorum"})
+
+    with pytest.raises(TopologyError, match="older"):
+        await broker.declare([Queue("older", ())])
+
+    await broker.publish(numbered(1))
+
+
+async def test_many_lost_messages_mend_the_topology_together(broker: Broker, queue: Queue, vhost: str) -> None:
+    async with await aio_pika.connect(vhost) as connection:
+        channel = await connection.channel()
+        await channel.queue_delete(queue.name)
+
+    outcomes = await broker.publish_each([numbered(n) for n in range(500)])
+
+    taken = sum(outcome is None for outcome in outcomes)
+    assert taken < 500
+    await eventually(_depth_is(vhost, queue.name, taken))
 
 
 async def test_each_outcome_is_told_for_itself(broker: Broker) -> None:

@@ -52,6 +52,7 @@ class Service(Generic[S]):
         self._tasks: list[asyncio.Task[None]] = []
         self._repeating: list[asyncio.Task[None]] = []
         self._consumers: list[Consumer] = []
+        self._runners: list[web.AppRunner] = []
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run work beside the rest; cancelled at the end. If it raises, the process ends with code 1."""
@@ -85,14 +86,31 @@ class Service(Generic[S]):
         return relay
 
     async def drain(self) -> None:
-        """End the work: no new deliveries, what is in hand until drain_seconds are over, then the rest is cancelled."""
+        """End the work: nothing new, what is in hand until drain_seconds are over, then the rest is cancelled."""
         seconds = self.settings.drain_seconds
-        await asyncio.gather(*(consumer.stop(patience_seconds=seconds) for consumer in self._consumers))
-        if self._repeating:
-            await asyncio.wait(self._repeating, timeout=seconds)
+        await asyncio.gather(
+            *(runner.cleanup() for runner in self._runners),
+            *(consumer.stop(patience_seconds=seconds) for consumer in self._consumers),
+            asyncio.wait(self._repeating, timeout=seconds) if self._repeating else asyncio.sleep(0),
+        )
         for task in (*self._tasks, *self._repeating):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._repeating, return_exceptions=True)
+
+    async def listen(self) -> int:
+        """Serve the application; the port."""
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=self.settings.drain_seconds,
+            auto_decompress=self.decompress_bodies,
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, self.settings.http_host, self.settings.http_port).start()
+        port: int = runner.addresses[0][1]
+        return port
 
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         try:
@@ -180,22 +198,9 @@ class _Life(Generic[S]):
         service.readiness.add("process", self._process_check)
         await stack.enter_async_context(self._build(service))
         stack.push_async_callback(service.drain)
-        await self._listen(stack)
+        port = await service.listen()
         self._starting = None
-
-    async def _listen(self, stack: AsyncExitStack) -> None:
-        settings = self._service.settings
-        runner = web.AppRunner(
-            self._service.app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=settings.drain_seconds,
-            auto_decompress=self._service.decompress_bodies,
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, settings.http_host, settings.http_port).start()
-        _log.info("listening", host=settings.http_host, port=runner.addresses[0][1])
+        _log.info("listening", host=settings.http_host, port=port)
 
     async def _broker_check(self) -> str | None:
         if self._service.broker.connected:

@@ -27,6 +27,7 @@ FOREIGN: Final = (
     "POSTROAD_TEST_",
     "POSTROAD_URL",
     "POSTROAD_API_KEY",
+    "POSTROAD_ROLE_PASSWORD",
     "POSTROAD_OPERATOR_TOKEN",
 )
 """Beginnings of names that belong to other programs of ours: not for this one to judge."""

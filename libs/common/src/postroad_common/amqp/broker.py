@@ -25,7 +25,7 @@ from postroad_common.telemetry import current_traceparent
 
 PUBLISH_SECONDS: Final = 5.0
 DECLARE_SECONDS: Final = 30.0
-CHANNEL_SECONDS: Final = 10.0
+CHANNEL_SECONDS: Final = 5.0
 IN_FLIGHT: Final = 256
 """Publishes whose confirm is awaited at once; more wait their turn."""
 
@@ -42,7 +42,8 @@ class Broker:
         self._channel: Channel | None = None
         self._queues: dict[str, Queue] = {}
         self._in_flight = asyncio.Semaphore(IN_FLIGHT)
-        self._declaring = asyncio.Lock()
+        self._declared = 0
+        self._mending = asyncio.Lock()
         self._last_confirm = 0.0
 
     @classmethod
@@ -143,7 +144,7 @@ class Broker:
     async def _publish(self, parcel: Parcel) -> None:
         connection = await self._publishing.connection()
         await connection.ready()  # not while the broker has blocked us: what is written then piles up here
-        channel = self._channel
+        channel, declared = self._channel, self._declared
         if channel is None:
             raise PublishError("the connection ended")
         try:
@@ -157,7 +158,7 @@ class Broker:
                     wait=False,
                 )
         except ReturnedError as error:
-            await self._mend_topology()
+            await self._mend_topology(declared)
             raise UnroutableError(f"no queue takes {parcel.destination}") from error
         except DeliveryError as error:
             raise PublishError(f"the broker refused {parcel.type}: {error}") from error
@@ -171,10 +172,12 @@ class Broker:
         if asyncio.get_running_loop().time() - self._last_confirm >= self._publish_seconds:
             self._publishing.recycle("no confirm in time")
 
-    async def _mend_topology(self) -> None:
-        """A queue or a binding that we declared is gone: declare it again before anybody publishes anew."""
+    async def _mend_topology(self, declared: int) -> None:
+        """A queue or a binding is gone: declare all again, once for all publishes that found out together."""
         try:
-            await self._declare(await self._publishing.connection())
+            async with self._mending:
+                if self._declared == declared:
+                    await self._declare(await self._publishing.connection())
         except (*CONNECTION_ERRORS, BrokerError) as error:
             _log.warning("cannot declare the topology", error=repr(error))
 
@@ -193,15 +196,15 @@ class Broker:
     async def _declare(self, connection: Connection) -> None:
         if not self._queues:
             return
-        async with self._declaring:
-            channel = await connection.channel(publisher_confirms=False)
-            try:
-                with ended_as_error():
-                    await declare_on(channel, self._queues.values())
-            except ChannelPreconditionFailed as error:
-                raise TopologyError(f"declared otherwise than this build does: {error}") from error
-            finally:
-                await close_channel(channel)
+        channel = await connection.channel(publisher_confirms=False)
+        try:
+            with ended_as_error():
+                await declare_on(channel, list(self._queues.values()))
+        except ChannelPreconditionFailed as error:
+            raise TopologyError(f"declared otherwise than this build does: {error}") from error
+        finally:
+            await close_channel(channel)
+        self._declared += 1
 
 
 async def declare_topology(broker: Broker) -> None:

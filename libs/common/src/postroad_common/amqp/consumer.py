@@ -94,7 +94,7 @@ class Consumer:
             over = self._over = asyncio.Event()
             channel.closing.add_done_callback(lambda _: over.set())
             channel.on_consumer_cancel_callbacks.add(lambda _: over.set())
-            consuming = await channel.basic_consume(self._queue.name, self._arrive)
+            consuming = await channel.basic_consume(self._queue.name, self._arrive, timeout=_ANSWER_SECONDS)
             _log.info("consuming", queue=self._queue.name, prefetch=self._prefetch)
             while not self._stopping.is_set() and not await _wait(over, self._watch_seconds):
                 await self._check_hearing(channel)

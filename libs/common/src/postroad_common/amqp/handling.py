@@ -26,6 +26,8 @@ Handler = Callable[[Delivery], Awaitable[None]]
 OUTAGE_SECONDS: Final = 30.0
 """How long a message stays in hand while the database or the broker is away, before it goes on the ladder."""
 
+_ACK_SECONDS: Final = 5.0
+
 _BROKERS_OWN: Final = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 
 _log = structlog.get_logger()
@@ -106,9 +108,9 @@ class Handling:
     async def _ack(self, raw: DeliveredMessage, fate: str) -> None:
         tag = raw.delivery_tag
         try:
-            if tag is not None:
-                await raw.channel.basic_ack(tag, wait=False)
-        except ChannelInvalidStateError:
+            async with asyncio.timeout(_ACK_SECONDS):  # a connection that just died takes no more frames
+                await raw.channel.basic_ack(tag or 0, wait=False)
+        except (ChannelInvalidStateError, TimeoutError):
             return  # the broker gives it again: handlers are idempotent
         HANDLED.labels(self._queue.name, fate).inc()
 

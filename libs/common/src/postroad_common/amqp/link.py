@@ -17,6 +17,7 @@ from yarl import URL
 from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError, BrokerUnavailableError
 
 CONNECT_SECONDS: Final = 10.0
+PREPARE_SECONDS: Final = 30.0
 CLOSE_SECONDS: Final = 3.0
 HEARTBEAT_SECONDS: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.1
@@ -92,9 +93,10 @@ class Link:
 
     async def _open(self, connection: Connection) -> bool:
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                with ended_as_error():
+            with ended_as_error():
+                async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()
+                async with asyncio.timeout(PREPARE_SECONDS):
                     await self._prepare(connection)
         except (*CONNECTION_ERRORS, BrokerError) as error:
             _log.warning("cannot connect to the broker", link=self._name, error=repr(error))

@@ -13,6 +13,7 @@ from postroad_common.amqp.delivery import attempt_of, parcel_of
 from postroad_common.amqp.topology import QUEUES, Queue
 from postroad_common.amqp.wire import ATTEMPT, ERROR, FIRST_FAILED_AT, PARKED_AT, REASON, TRACEPARENT
 
+_ANSWER_SECONDS: Final = 5.0
 _DEAD_LETTERED_FOR: Final = "x-first-death-reason"
 
 
@@ -74,12 +75,12 @@ async def replay(broker: Broker, queue: Queue, limit: int | None = None) -> int:
 
 
 async def _depth(channel: abc.AbstractChannel, queue: Queue) -> int:
-    declared = await channel.queue_declare(queue.parking, passive=True)
+    declared = await channel.queue_declare(queue.parking, passive=True, timeout=_ANSWER_SECONDS)
     return declared.message_count or 0
 
 
 async def _take(channel: abc.AbstractChannel, queue: Queue) -> DeliveredMessage | None:
-    raw = await channel.basic_get(queue.parking)
+    raw = await channel.basic_get(queue.parking, timeout=_ANSWER_SECONDS)
     return None if isinstance(raw.delivery, spec.Basic.GetEmpty) else raw
 
 
