@@ -150,8 +150,23 @@ def test_a_hold_that_is_found_again_is_not_decided_again() -> None:
     again = look_again(case(held, intent=Intent.PAUSE), overdue=True)
 
     assert again is not None
-    assert (again.outcome, again.phase, again.wake_at) == (None, "held", NOW + timedelta(minutes=15))
+    assert (again.outcome, again.phase) == (None, "held")
     assert orjson.loads(again.reasons)[0]["kind"] == EnrollmentPaused.kind
+
+
+def test_holds_that_began_together_are_not_all_looked_at_again_at_once() -> None:
+    look = RULES.policy.look_again
+    first = look_again(case(progress(), intent=Intent.PAUSE), overdue=False)
+    assert first is not None
+    looks = set()
+    for number in range(1000, 1100):
+        held = progress(enrollment_id=UUID(int=number * 37), state="paused", phase="held", reasons=first.reasons)
+        again = look_again(case(held, intent=Intent.PAUSE), overdue=True)
+        assert again is not None
+        assert again.wake_at is not None
+        looks.add(again.wake_at)
+    assert NOW + look <= min(looks) < max(looks) < NOW + 2 * look
+    assert len(looks) == 100
 
 
 def test_a_hold_for_another_reason_is_a_new_decision() -> None:

@@ -181,7 +181,7 @@ async def test_looking_at_a_hold_again_is_not_a_new_decision(depot: Depot, sende
     tick = depot.tick(senders.broker)
     for _ in range(4):
         await tick()
-        await depot.travel(timedelta(minutes=15))
+        await depot.travel(timedelta(minutes=30))
 
     decisions = await depot.decisions(enrollment)
     assert [decision["outcome"] for decision in decisions] == ["send", "hold"]

@@ -34,16 +34,31 @@ async def test_enrollments_whose_message_was_lost_are_taken_up(depot: Depot) -> 
 
 async def test_more_lost_enrollments_than_one_page_are_all_taken_up(depot: Depot) -> None:
     sequence = await depot.sequence(await depot.tenant(), DAY)
-    enrollments = []
-    for _ in range(3):
-        enrollments += await depot.enroll(sequence, await depot.contacts(sequence.tenant_id, ROWS_PER_TENANT // 2))
-        await depot.travel(SECOND)
-    await depot.travel(AFTER)
+    contacts = await depot.contacts(sequence.tenant_id, 2 * ROWS_PER_TENANT + 100)
+    await depot.enroll(sequence, contacts)  # all at one instant
+    await depot.travel(AFTER + SECOND)
+    await depot.enroll(sequence, await depot.contacts(sequence.tenant_id, 10))
+    await depot.travel(AFTER + SECOND)
 
     await reconcile(depot)()
 
-    taken = await depot.admin.fetchval("SELECT count(*) FROM schedule.progress")
-    assert taken == len(enrollments)
+    assert await depot.admin.fetchval("SELECT count(*) FROM schedule.progress") == len(contacts) + 10
+
+
+async def test_a_page_that_cannot_be_taken_up_does_not_go_round_for_ever(depot: Depot) -> None:
+    sequence = await depot.sequence(await depot.tenant(), DAY)
+    await depot.admin.execute(
+        "INSERT INTO sequence.sequence_versions (tenant_id, sequence_id, version, sender_id) VALUES ($1, $2, 2, $1)",
+        sequence.tenant_id,
+        sequence.sequence_id,
+    )
+    await depot.enroll(sequence, await depot.contacts(sequence.tenant_id, ROWS_PER_TENANT))
+    await depot.admin.execute("UPDATE sequence.enrollments SET version = 2")
+    await depot.travel(AFTER + SECOND)
+
+    await reconcile(depot)()
+
+    assert await depot.admin.fetchval("SELECT count(*) FROM schedule.progress") == 0
 
 
 async def test_pauses_and_stops_whose_message_was_lost_are_applied(depot: Depot) -> None:

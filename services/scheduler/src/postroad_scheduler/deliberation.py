@@ -81,7 +81,7 @@ def look_again(case: Case, *, overdue: bool) -> Change | None:
     if case.progress.asked and not isinstance(decision, End):
         return _while_asked(case, decision, digest, overdue=overdue)
     change = decided(case.progress, decision, now, digest)
-    return change._replace(outcome=None, inputs_hash=None) if _says_nothing_new(case.progress, change) else change
+    return _without_decision(change, policy) if _says_nothing_new(case.progress, change) else change
 
 
 def _while_asked(case: Case, decision: Send | Hold, digest: bytes, *, overdue: bool) -> Change | None:
@@ -110,6 +110,14 @@ def _says_nothing_new(progress: Progress, change: Change) -> bool:
         and (change.phase == "held" or progress.next_due_at == change.next_due_at)
         and orjson.loads(change.reasons) == orjson.loads(progress.reasons)
     )
+
+
+def _without_decision(change: Change, policy: Policy) -> Change:
+    """Holds that began together are looked at again spread out, so that they do not stand before what is due."""
+    wake_at = change.wake_at
+    if change.phase == "held" and wake_at is not None:
+        wake_at += policy.look_again * (change.enrollment_id.int % 1024 / 1024)
+    return change._replace(wake_at=wake_at, outcome=None, inputs_hash=None)
 
 
 def _view(progress: Progress) -> EnrollmentView:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -69,27 +70,17 @@ class Reconcile:
         return store.Census(*(one + other for one, other in zip(counts, more, strict=True)))
 
     async def _compare(self, tenants: Sequence[UUID], since: datetime, until: datetime) -> None:
-        async def untaken(conn: AnyConnection, from_: Mapping[UUID, Any]) -> list[Record]:
-            return await store.untaken(conn, from_, until, ROWS_PER_TENANT)
-
-        async def unapplied(conn: AnyConnection, from_: Mapping[UUID, Any]) -> list[Record]:
-            return await store.unapplied(conn, from_, until, ROWS_PER_TENANT)
-
-        async def released(conn: AnyConnection, from_: Mapping[UUID, Any]) -> list[Record]:
-            return await store.released(conn, from_, ROWS_PER_TENANT)
-
-        async def decide_anew(keys: Sequence[Key]) -> None:
-            await reconsider(self._context, keys)
-
-        async def begin(keys: Sequence[Key]) -> None:
-            await take_up(self._context, keys)
-
+        untaken = partial(store.untaken, until=until, limit=ROWS_PER_TENANT)
+        unapplied = partial(store.unapplied, until=until, limit=ROWS_PER_TENANT)
+        released = partial(store.released, limit=ROWS_PER_TENANT)
+        begin, decide_anew = partial(take_up, self._context), partial(reconsider, self._context)
         await self._mend("untaken", untaken, begin, dict.fromkeys(tenants, since))
         await self._mend("unapplied", unapplied, decide_anew, dict.fromkeys(tenants, since))
         await self._mend("released", released, decide_anew, dict.fromkeys(tenants, _FIRST))
 
     async def _mend(self, kind: str, find: Find, mend: Mend, from_: Mapping[UUID, Any]) -> None:
-        """Find and mend; tenants with more than a page again, from where the page ended."""
+        """Find and mend; tenants with more than a page again, from where the page ended, unless nothing was mended."""
+        before: dict[UUID, list[Record]] = {}
         while from_:
             async with transaction(self._context.pool, from_) as conn:
                 rows = await find(conn, from_)
@@ -104,8 +95,9 @@ class Reconcile:
             from_ = {
                 tenant_id: page[-1]["at"]
                 for tenant_id, page in pages.items()
-                if len(page) == ROWS_PER_TENANT and page[-1]["at"] != from_[tenant_id]
+                if len(page) == ROWS_PER_TENANT and page != before.get(tenant_id)
             }
+            before = pages
 
     async def _mend_one(self, kind: str, mend: Mend, keys: Sequence[Key]) -> None:
         """A tenant at fault holds up no other; it is compared again when everything is."""

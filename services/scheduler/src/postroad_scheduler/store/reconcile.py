@@ -25,17 +25,17 @@ async def tenants_enrolled(conn: AnyConnection, after: UUID, up_to: int) -> list
     return [row["tenant_id"] for row in await conn.fetch(_SQL.tenants_enrolled, after, up_to)]
 
 
-async def untaken(conn: AnyConnection, since: Mapping[UUID, Any], until: datetime, limit: int) -> list[Record]:
+async def untaken(conn: AnyConnection, since: Mapping[UUID, Any], *, until: datetime, limit: int) -> list[Record]:
     """(tenant_id, enrollment_id, at) of enrollments without progress, by time of creation."""
     return await conn.fetch(_SQL.untaken, list(since), list(since.values()), until, limit)
 
 
-async def unapplied(conn: AnyConnection, since: Mapping[UUID, Any], until: datetime, limit: int) -> list[Record]:
+async def unapplied(conn: AnyConnection, since: Mapping[UUID, Any], *, until: datetime, limit: int) -> list[Record]:
     """(tenant_id, enrollment_id, at) of pauses and stops that progress does not show, by time of the intent."""
     return await conn.fetch(_SQL.unapplied, list(since), list(since.values()), until, limit)
 
 
-async def released(conn: AnyConnection, after: Mapping[UUID, Any], limit: int) -> list[Record]:
+async def released(conn: AnyConnection, after: Mapping[UUID, Any], *, limit: int) -> list[Record]:
     """(tenant_id, enrollment_id, at) of held rows that nothing holds any more, by enrollment."""
     return await conn.fetch(_SQL.released, list(after), list(after.values()), limit)
 

@@ -13,7 +13,7 @@ CROSS JOIN LATERAL (
     WHERE e.tenant_id = t.tenant_id AND e.created_at >= t.since AND e.created_at < $3
       AND NOT EXISTS (SELECT FROM schedule.progress p
                       WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id)
-    ORDER BY e.created_at
+    ORDER BY e.created_at, e.enrollment_id
     LIMIT $4
 ) AS missed;
 
@@ -28,7 +28,7 @@ CROSS JOIN LATERAL (
     JOIN schedule.progress p USING (tenant_id, enrollment_id)
     WHERE e.tenant_id = t.tenant_id AND e.intent <> 'run' AND e.intent_at >= t.since AND e.intent_at < $3
       AND p.phase <> 'ended' AND (e.intent = 'stop' OR p.state = 'active')
-    ORDER BY e.intent_at
+    ORDER BY e.intent_at, e.enrollment_id
     LIMIT $4
 ) AS missed;
 
