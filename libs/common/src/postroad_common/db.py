@@ -166,8 +166,8 @@ def queries(package: str, name: str) -> Queries:
     source = f"{package}/store/{name}.sql"
     parts = _NAME_LINE.split(files(package).joinpath("store", f"{name}.sql").read_text())
     names, bodies = parts[1::2], parts[2::2]
-    if not names or len(set(names)) != len(names):
-        raise QueryMissingError(f"{source}: statements need names, each its own")
+    if not names or len(set(names)) != len(names) or any(hasattr(Queries, statement) for statement in names):
+        raise QueryMissingError(f"{source}: statements need names, each its own and none that a mapping has")
     return Queries(source, {n: body.strip().rstrip(";") for n, body in zip(names, bodies, strict=True)})
 
 
