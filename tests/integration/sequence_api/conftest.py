@@ -1,10 +1,6 @@
-"""The API as a process over real servers, one a module; each test has tenants of its own."""
+"""The API as a process over real servers, one for all tests; each test has tenants of its own."""
 
 import asyncio
-import base64
-import os
-import secrets
-import sys
 from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
@@ -19,40 +15,26 @@ from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 
-from .house import OPERATOR_TOKEN, Api, CreateTenant, Listener, Tenant, new_tenant
-
-KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
-SETTINGS = {
-    "POSTROAD_SECRET_KEYS": KEYS,
-    "POSTROAD_TRACKING_URL": "https://track.ours.example",
-    "POSTROAD_SEQUENCE_API_OPERATOR_TOKEN": OPERATOR_TOKEN,
-    "POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS": "0.5",
-    "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
-}
+from .house import Api, CreateTenant, Listener, Tenant, new_tenant, start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api_database(stack: Stack, template_database: Database) -> Iterator[Database]:
     own = asyncio.run(clone(stack.postgres.dsn, template_database))
     yield own
     asyncio.run(drop(stack.postgres.dsn, own))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api_vhost(vhost_supply: VhostSupply) -> str:
     return asyncio.run(vhost_supply.take())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api_process(
     api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, str]]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
-    env = inherited | SETTINGS
-    env["POSTROAD_DATABASE_URL"] = api_database.dsn("postroad_sequence_api")
-    env["POSTROAD_AMQP_URL"] = api_vhost
-    log = tmp_path_factory.mktemp("api") / "log"
-    process = Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
+    process = start(api_database, api_vhost, tmp_path_factory.mktemp("api") / "log")
     try:
         yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
     finally:

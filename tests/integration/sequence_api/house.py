@@ -1,8 +1,13 @@
 """A running API and its tenants: calls that fail with the answer, and the things that most tests need."""
 
+import base64
 import json
+import os
+import secrets
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +16,20 @@ import asyncpg
 import httpx
 
 from postroad_common.ids import message_id_for, new_id
+from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 
 OPERATOR_TOKEN = "operator-token-of-the-tests"
+KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
+SETTINGS = {
+    "POSTROAD_SECRET_KEYS": KEYS,
+    "POSTROAD_TRACKING_URL": "https://track.ours.example",
+    "POSTROAD_SEQUENCE_API_OPERATOR_TOKEN": OPERATOR_TOKEN,
+    "POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS": "0.5",
+    "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
+}
 HTML = '<p>Hello {{ contact.first_name|default("there") }}</p><a href="{{ unsubscribe_url }}">No more</a>'
 
 
@@ -35,6 +50,21 @@ class Api:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         return await self.http.request(method, f"/v1{path}", headers=headers, **request)
+
+
+def start(database: Database, amqp_url: str, log: Path, **settings: str) -> Process:
+    """An API process; it may not listen yet."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
+    env = inherited | SETTINGS | settings
+    env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
+    env["POSTROAD_AMQP_URL"] = amqp_url
+    return Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
+
+
+async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:
+    """The process as one to call, once it listens."""
+    http.base_url = httpx.URL(f"http://127.0.0.1:{await listening_port(process)}")
+    return Api(process, http, amqp_url)
 
 
 @dataclass

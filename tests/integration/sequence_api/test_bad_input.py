@@ -1,5 +1,6 @@
 """Bad input in every field of every endpoint: a 4xx problem that names the field, never a 5xx, and nothing is kept."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -181,6 +182,26 @@ async def test_a_body_that_is_no_object_of_json_is_refused(tenant: Tenant, name:
         tenant, name, content=b"{" + b" " * (3 * 2**20) + b"}", headers={"Content-Type": "application/json"}
     )
     assert check(name, response, {413}, "3 MB")["limit"] == 2 * 2**20
+
+
+COMPRESSED = {
+    "no gzip": ("gzip", b"hello"),
+    "half a gzip": ("gzip", gzip.compress(b'{"name": "n"}')[:-9]),
+    "a bomb": ("gzip", gzip.compress(b" " * (30 * 2**20))),
+    "no deflate": ("deflate", b"\xff" * 20),
+    "an unknown coding": ("zip", b"hello"),
+}
+
+
+@pytest.mark.parametrize("shown", COMPRESSED)
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/templates", "application/json"), ("/contacts/import", "text/csv")], ids=["json", "csv"]
+)
+async def test_a_broken_or_swollen_compression_is_refused(tenant: Tenant, path: str, kind: str, shown: str) -> None:
+    coding, body = COMPRESSED[shown]
+    headers = {"Content-Type": kind, "Content-Encoding": coding}
+    response = await tenant.ask("POST", path, content=body, headers=headers)
+    check(path, response, {400, 413, 415, 422}, shown)
 
 
 async def test_a_body_where_none_is_needed_may_be_left_out_but_not_be_broken(tenant: Tenant) -> None:

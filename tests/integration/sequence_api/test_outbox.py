@@ -1,8 +1,6 @@
 """What the API has committed reaches the scheduler, whatever happens to the process or the broker in between."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,11 +11,8 @@ import pytest_asyncio
 
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
-from postroad_stack.listening import listening_port
-from postroad_stack.process import Process
 
-from .conftest import SETTINGS
-from .house import Api, new_tenant
+from .house import api_of, new_tenant, start
 
 
 @pytest_asyncio.fixture
@@ -31,19 +26,6 @@ async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=30) as client:
         yield client
-
-
-def start(database: Database, amqp_url: str, log: Path, **settings: str) -> Process:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
-    env = inherited | SETTINGS | settings
-    env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
-    env["POSTROAD_AMQP_URL"] = amqp_url
-    return Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
-
-
-async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:
-    http.base_url = httpx.URL(f"http://127.0.0.1:{await listening_port(process)}")
-    return Api(process, http, amqp_url)
 
 
 async def queued(amqp_url: str, type_: str) -> list[bytes]:

@@ -7,8 +7,7 @@ import pytest
 
 from postroad_common.sealing import KeyRing
 
-from .conftest import KEYS
-from .house import Tenant
+from .house import KEYS, Tenant
 
 LOGIN = {"username": "api", "password": "s3cret-Pässword"}
 

@@ -1,14 +1,18 @@
 """Proofs on live data: silent on sound data, and each rule names what breaks it."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import asyncpg
+import httpx
 import pytest
 
 from postroad_common.ids import new_id
 from postroad_sequence_api.services.proofs import RULES
+from postroad_stack.databases import Database
 
-from .house import CreateTenant, Enrolled, Tenant
+from .house import CreateTenant, Enrolled, Tenant, api_of, new_tenant, start
 
 
 async def verify(tenant: Tenant) -> dict[str, Any]:
@@ -83,16 +87,6 @@ async def unknown_then_sent_again(one: Enrolled) -> dict[str, Any]:
     await one.attempt("unknown", attempt=2)
     await set_ledger(one, attempt=2, state="unknown")
     return {"enrollment_id": str(one.enrollment_id), "attempts": [1, 2]}
-
-
-async def ledger_row_twice(one: Enrolled) -> dict[str, Any]:
-    for statement in (
-        "ALTER TABLE delivery.messages DROP CONSTRAINT IF EXISTS messages_pkey",
-        "DROP INDEX IF EXISTS delivery.messages_id",
-    ):
-        await one.tenant.admin.execute(statement)
-    await one.message()
-    return {"enrollment_id": str(one.enrollment_id), "step_key": "step-1"}
 
 
 async def sent_after_its_pause(one: Enrolled) -> dict[str, Any]:
@@ -309,7 +303,6 @@ PLANTED: list[tuple[str, Plant]] = [
     ("event_not_once", event_without_key),
     ("event_not_once", event_twice),
     ("event_not_once", key_without_event),
-    ("ledger_row_twice", ledger_row_twice),  # last: it takes the keys of the ledger away
 ]
 
 
@@ -323,8 +316,27 @@ async def test_a_planted_violation_is_named_and_breaks_no_other_rule(tenant: Ten
     assert {name: violation[name] for name in named} == named
 
 
+async def test_a_ledger_that_lost_its_keys_and_holds_a_row_twice_is_named(
+    database: Database, vhost: str, tmp_path: Path
+) -> None:
+    process = start(database, vhost, tmp_path / "log")
+    admin = await asyncpg.connect(database.admin_dsn)
+    try:
+        async with httpx.AsyncClient(timeout=30) as http:
+            one = await sound(await new_tenant(await api_of(process, http, vhost), admin))
+            await admin.execute("ALTER TABLE delivery.messages DROP CONSTRAINT messages_pkey")
+            await admin.execute("DROP INDEX delivery.messages_id")
+            await one.message()
+            rules = await verify(one.tenant)
+            assert broken(rules) == {"ledger_row_twice"}
+            assert rules["ledger_row_twice"]["violations"][0]["enrollment_id"] == str(one.enrollment_id)
+    finally:
+        await process.kill()
+        await admin.close()
+
+
 def test_every_rule_has_a_planted_violation() -> None:
-    assert {rule for rule, _ in PLANTED} == {rule.name for rule in RULES}
+    assert {rule for rule, _ in PLANTED} | {"ledger_row_twice"} == {rule.name for rule in RULES}
 
 
 async def listed_in_the_answer(one: Enrolled) -> None:

@@ -13,8 +13,7 @@ from postroad_common.ids import unpack_ref
 from postroad_common.sealing import KeyRing
 from postroad_stack.fake_esps import FakeSendGrid
 
-from .conftest import KEYS
-from .house import Tenant
+from .house import KEYS, Tenant
 
 
 async def opened(tenant: Tenant, source_id: str) -> dict[str, Any]:

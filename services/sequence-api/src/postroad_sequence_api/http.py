@@ -1,5 +1,7 @@
 """Between HTTP and the models: reading what was asked, answering, and who may."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -76,9 +78,19 @@ def answer(view: BaseModel, status: int = 200) -> web.Response:
     return web.Response(status=status, body=view.__pydantic_serializer__.to_json(view), content_type="application/json")
 
 
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Around reading a body: one that is not encoded as its headers say is the client's fault."""
+    try:
+        yield
+    except web.RequestPayloadError as error:
+        raise BadRequestError("malformed_encoding", "The body is not encoded as its headers say.") from error
+
+
 async def _read(request: web.Request) -> bytes:
     try:
-        return await request.read()
+        with decoding():
+            return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLargeError(MAX_BODY_BYTES) from error
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from postroad_sequence_api.errors import UnsupportedMediaError
-from postroad_sequence_api.http import answer, desk_of, path_id, read_body, read_query
+from postroad_sequence_api.http import answer, decoding, desk_of, path_id, read_body, read_query
 from postroad_sequence_api.models.contacts import ContactChange, ContactNew, ContactPick
 from postroad_sequence_api.services import contacts, imports, timelines
 
@@ -48,7 +48,8 @@ async def import_file(request: web.Request) -> web.Response:
     """Import a CSV file."""
     if request.content_type != "text/csv" or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaError("text/csv in UTF-8")
-    return answer(await imports.import_contacts(desk_of(request), request.content))
+    with decoding():
+        return answer(await imports.import_contacts(desk_of(request), request.content))
 
 
 async def timeline(request: web.Request) -> web.Response:
