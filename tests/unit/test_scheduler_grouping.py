@@ -26,16 +26,37 @@ class Handler:
 
 
 async def add_all(grouping: Grouping[str], handler: Handler, items: Sequence[str]) -> list[BaseException | None]:
-    adding = [asyncio.create_task(grouping.add(item)) for item in items]
+    """Add the first item, the others while it is at work; what adding each raised."""
+    first = asyncio.create_task(grouping.add(items[0]))
     await handler.begun.wait()
+    others = [asyncio.create_task(grouping.add(item)) for item in items[1:]]
+    await asyncio.wait(others, timeout=0)
     handler.go.set()
-    return await asyncio.gather(*adding, return_exceptions=True)
+    return await asyncio.gather(first, *others, return_exceptions=True)
 
 
 async def test_what_waits_while_a_group_is_at_work_is_the_next_group() -> None:
     handler = Handler()
     assert await add_all(Grouping(handler, groups=1, size=10), handler, "abcd") == [None] * 4
     assert handler.groups == [["a"], ["b", "c", "d"]]
+
+
+async def test_groups_stay_large_as_long_as_much_waits() -> None:
+    sizes: list[int] = []
+
+    async def handle(items: Sequence[int]) -> None:
+        sizes.append(len(items))
+        await asyncio.sleep(0)
+
+    grouping = Grouping(handle, groups=2, size=1000)
+
+    async def worker(items: Sequence[int]) -> None:
+        for item in items:
+            await grouping.add(item)
+
+    await asyncio.gather(*(worker(range(10)) for _ in range(40)))
+    assert sum(sizes) == 400
+    assert len(sizes) <= 40, "a consumer's forty messages in hand make a few groups, not forty"
 
 
 async def test_a_group_is_no_larger_than_its_size_and_nothing_is_left_waiting() -> None:

@@ -22,21 +22,31 @@ class Grouping(Generic[T]):
 
     def __init__(self, handle: Callable[[Sequence[T]], Awaitable[None]], *, groups: int, size: int) -> None:
         self._handle = handle
-        self._slots = asyncio.Semaphore(groups)
+        self._groups = groups
         self._size = size
         self._waiting: list[_Waiting[T]] = []
+        self._at_work = 0
+        self._workers: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
 
     async def add(self, item: T, *, size: int = 1) -> None:
         """Return when the item is handled. Raises what its own handling raised, never another item's fault."""
         mine = _Waiting(item, size)
         self._waiting.append(mine)
-        async with self._slots:
-            if group := self._next():
-                await self._run(group)
+        if self._at_work < self._groups:
+            self._at_work += 1
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         await mine.done
 
+    async def _work(self) -> None:
+        """Handle group after group until nothing waits; whoever adds after that starts another worker."""
+        while group := self._next():
+            await self._run(group)
+        self._at_work -= 1
+
     def _next(self) -> list[_Waiting[T]]:
-        """The first of those that wait, as many as make a group; everybody who waits takes one such turn."""
+        """The first of those that wait, as many as make a group."""
         size, count = 0, 0
         while count < len(self._waiting) and size < self._size:
             size += self._waiting[count].size
