@@ -1,6 +1,7 @@
 """What the API has committed reaches the scheduler, whatever happens to the process or the broker in between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,5 +94,39 @@ async def test_a_process_that_is_asked_to_stop_answers_what_it_has_in_hand(
         answer = await asking
         assert len(answer["stop"]["on_the_wire"]) == 1
         assert await ending == 0
+    finally:
+        await process.kill()
+
+
+async def test_an_enrollment_by_a_sampled_call_carries_its_trace_and_the_message_does_too(
+    database: Database, vhost: str, tmp_path: Path, admin: asyncpg.Connection, http: httpx.AsyncClient
+) -> None:
+    settings = {"POSTROAD_OTLP_ENDPOINT": "http://127.0.0.1:9", "POSTROAD_TRACE_SAMPLE_RATIO": "0"}
+    process = start(database, vhost, tmp_path / "log", **settings)
+    try:
+        tenant = await new_tenant(await api_of(process, http, vhost), admin)
+        sequence = await tenant.sequence()
+        untraced, traced = await tenant.contact(), await tenant.contact()
+        await tenant.enroll(sequence["id"], untraced["id"])
+        await tenant.call(
+            "POST",
+            f"/sequences/{sequence['id']}/enrollments",
+            json={"contact_ids": [traced["id"]]},
+            headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+        )
+        rows = await admin.fetch("SELECT contact_id::text, traceparent FROM sequence.enrollments")
+        by_contact = {row["contact_id"]: row["traceparent"] for row in rows}
+        assert by_contact[untraced["id"]] is None
+        assert by_contact[traced["id"]].startswith(f"00-{'a' * 32}-")
+
+        told: list[bytes] = []
+
+        async def both() -> bool:
+            told.extend(await queued(vhost, "enrollments.created.v1"))
+            return len(told) == 2
+
+        await eventually(both)
+        items = [json.loads(body)["items"][0] for body in told]
+        assert {item["contact_id"]: item["traceparent"] for item in items} == by_contact
     finally:
         await process.kill()

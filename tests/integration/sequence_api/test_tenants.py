@@ -88,6 +88,11 @@ async def test_the_last_owner_key_cannot_be_revoked(tenant: Tenant) -> None:
     await tenant.call("DELETE", f"/api-keys/{me['api_key']['id']}")
 
 
+async def test_no_answer_is_kept_by_a_cache(tenant: Tenant) -> None:
+    made = await tenant.ask("POST", "/api-keys", json={"name": "phone", "role": "viewer"})
+    assert made.headers["Cache-Control"] == "no-store"
+
+
 async def test_keys_are_listed_without_their_secrets(tenant: Tenant) -> None:
     await tenant.key_of("viewer")
     listed = await tenant.call("GET", "/api-keys")

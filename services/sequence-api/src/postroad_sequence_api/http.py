@@ -75,7 +75,12 @@ def read_query(request: web.Request, model: type[BodyT]) -> BodyT:
 
 def answer(view: BaseModel, status: int = 200) -> web.Response:
     """A model as the JSON response."""
-    return web.Response(status=status, body=view.__pydantic_serializer__.to_json(view), content_type="application/json")
+    return web.Response(
+        status=status,
+        body=view.__pydantic_serializer__.to_json(view),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},  # people's data, and some answers hold secrets
+    )
 
 
 @contextmanager

@@ -43,42 +43,65 @@ class Plan:
         return [contact for contact in self.contacts if contact.changed and not contact.is_new]
 
 
+@dataclass(slots=True)
+class _Register:
+    """The contacts by what rows find them by."""
+
+    by_email: dict[str, Standing] = field(default_factory=dict)
+    by_external_id: dict[str, Standing] = field(default_factory=dict)
+
+    def enter(self, contact: Standing) -> None:
+        """Let rows find a contact."""
+        self.by_email[contact.values["email"]] = contact
+        if contact.values["external_id"] is not None:
+            self.by_external_id[contact.values["external_id"]] = contact
+
+    def named(self, row: Row) -> tuple[Standing | None, Standing | None]:
+        """The contact with the row's external id, and the one with its address."""
+        own = self.by_external_id.get(row.external_id) if row.external_id is not None else None
+        return own, self.by_email.get(row.email)
+
+    def change(self, contact: Standing, values: dict[str, Any]) -> None:
+        """Give a contact new values; what it had is free for others."""
+        self.by_email.pop(contact.values["email"])
+        contact.values = values
+        self.enter(contact)
+
+
 def plan(rows: Iterable[Row], standing: Sequence[Mapping[str, Any]]) -> Plan:
     """Find each row's contact by the tenant's id, else by address, and merge it in, row after row."""
-    made = Plan()
-    by_email: dict[str, Standing] = {}
-    by_external_id: dict[str, Standing] = {}
-
-    def remember(contact: Standing) -> None:
-        by_email[contact.values["email"]] = contact
-        if contact.values["external_id"] is not None:
-            by_external_id[contact.values["external_id"]] = contact
-
+    made, register = Plan(), _Register()
     for record in standing:
         values = {name: value for name, value in record.items() if name != "contact_id"}
-        remember(Standing(record["contact_id"], values, is_new=False))
+        register.enter(Standing(record["contact_id"], values, is_new=False))
     for row in rows:
-        own = by_external_id.get(row.external_id) if row.external_id is not None else None
-        holder = by_email.get(row.email)
+        own, holder = register.named(row)
         if (refusal := _refusal(row, own, holder)) is not None:
             made.rejected.append(refusal)
         elif (contact := own or holder) is None:
-            contact = Standing(new_id(), {**_BLANK, **row.values, "attributes": dict(row.attributes)}, is_new=True)
-            made.contacts.append(contact)
-            made.created += 1
-            remember(contact)
+            _create(made, register, row)
         else:
-            merged = contact.merged(row)
-            if merged == contact.values:
-                made.unchanged += 1
-                continue
-            if not contact.changed and not contact.is_new:
-                made.contacts.append(contact)
-            made.updated += 1
-            by_email.pop(contact.values["email"])
-            contact.values, contact.changed = merged, True
-            remember(contact)
+            _merge(made, register, contact, row)
     return made
+
+
+def _create(made: Plan, register: _Register, row: Row) -> None:
+    contact = Standing(new_id(), {**_BLANK, **row.values, "attributes": dict(row.attributes)}, is_new=True)
+    made.contacts.append(contact)
+    made.created += 1
+    register.enter(contact)
+
+
+def _merge(made: Plan, register: _Register, contact: Standing, row: Row) -> None:
+    merged = contact.merged(row)
+    if merged == contact.values:
+        made.unchanged += 1
+        return
+    if not contact.changed and not contact.is_new:
+        made.contacts.append(contact)
+    contact.changed = True
+    made.updated += 1
+    register.change(contact, merged)
 
 
 _BLANK: Mapping[str, Any] = {
