@@ -17,7 +17,9 @@ async def test_a_password_is_stored_sealed_for_its_sender_and_never_answered(ten
     assert made["has_password"] is True
     for answer in (made, await tenant.call("GET", f"/senders/{made['id']}"), await tenant.call("GET", "/senders")):
         assert LOGIN["password"] not in str(answer)
-    sealed = await tenant.admin.fetchval("SELECT password_sealed FROM sequence.senders WHERE name = $1", made["name"])
+    sealed = await tenant.admin.fetchval(
+        "SELECT password_sealed FROM sequence.senders WHERE sender_id = $1", made["id"]
+    )
     assert LOGIN["password"].encode() not in sealed
     opened = KeyRing.parse(KEYS).open("sender.password", sealed, context=f"{tenant.tenant_id}:{made['id']}".encode())
     assert opened.decode() == LOGIN["password"]
