@@ -60,8 +60,8 @@ async def test_a_life_is_told_in_order_with_a_sentence_each(tenant: Tenant) -> N
     ]
     sentences = [entry["sentence"] for entry in entries]
     assert sentences[0] == f"Enrolled in {one.sequence['name']} (version 1)."
-    assert sentences[1].startswith("Step step-1 is to go ")
-    assert sentences[2] == "Step step-1, attempt 1, was accepted by the mail server: 250 queued."
+    assert sentences[1].startswith("Step 'step-1' is to go ")
+    assert sentences[2] == "Step 'step-1', attempt 1, was accepted by the mail server: 250 queued."
     assert sentences[4] == "A link was followed: https://shop.example/x"
     assert sentences[6].startswith("Nothing more is to be sent: the contact replied. This holds since ")
     assert sentences[7] == "The enrollment ended: replied. The contact replied."

@@ -47,17 +47,21 @@ def _enrolled(_step: str | None, facts: Facts) -> str:
     return f"Enrolled in {facts['sequence']} (version {facts['version']})."
 
 
+def _named(step: str | None) -> str:
+    return f"Step {step!r}"
+
+
 def _decision(step: str | None, facts: Facts) -> str:
     why = " ".join(sentences(facts["reasons"]))
     match facts["outcome"]:
         case "send":
-            return f"Step {step} is to go {when(datetime.fromisoformat(facts['due_at']))}. {why}".strip()
+            return f"{_named(step)} is to go {when(datetime.fromisoformat(facts['due_at']))}. {why}".strip()
         case "hold":
-            return f"Step {step} is held. {why}".strip()
+            return f"{_named(step)} is held. {why}".strip()
         case "end":
             return f"The enrollment is to end. {why}".strip()
         case other:
-            return f"Step {step}: {other}. {why}".strip()
+            return f"{_named(step)}: {other}. {why}".strip()
 
 
 _ATTEMPTS: Final = {
@@ -75,7 +79,7 @@ def _attempt(step: str | None, facts: Facts) -> str:
         str(facts[part]) for part in ("reply_code", "reply_status", "reply_text") if facts[part] is not None
     )
     why = " ".join(sentences(facts["reasons"]))
-    head = f"Step {step}, attempt {facts['attempt']}, {_ATTEMPTS.get(facts['outcome'], facts['outcome'])}"
+    head = f"{_named(step)}, attempt {facts['attempt']}, {_ATTEMPTS.get(facts['outcome'], facts['outcome'])}"
     return " ".join(part for part in (f"{head}: {said}." if said else f"{head}.", why) if part)
 
 
