@@ -113,7 +113,7 @@ class Office:
         ids = [self.tenant_id, self.sender_id, self.sequence_id, self.template_id]
         values = [*ids, esp, smtp_port, max_connections, *template]
         for statement in SETUP.strip().split("\n\n"):
-            numbered, used = _only_used(statement, values)
+            numbered, used = only_used(statement, values)
             await self.admin.execute(numbered, *used)
 
     async def use_template(self, subject: str, html: str = "<p>x</p>", text: str = "x") -> None:
@@ -226,7 +226,7 @@ class Post:
         return [self.of(item)[0].outcome for item in items]
 
 
-def _only_used(statement: str, values: Sequence[object]) -> tuple[str, list[object]]:
+def only_used(statement: str, values: Sequence[object]) -> tuple[str, list[object]]:
     """A statement and just those of the values that it names, numbered anew."""
     used = list(dict.fromkeys(re.findall(r"\$\d+", statement)))
     numbered = re.sub(r"\$\d+", lambda match: f"${used.index(match[0]) + 1}", statement)

@@ -1,5 +1,6 @@
 """The values that travel through the sender: an item that is due, what was seen of it, what became of it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,6 +70,9 @@ class TryLater:
 
 
 Result: TypeAlias = Settled | TryLater
+
+Ending: TypeAlias = "asyncio.Future[Result]"
+"""What an item will come to; everybody who has the item in hand waits for the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,14 +90,21 @@ class Lane:
     def put(self, works: Sequence[Work]) -> None:
         """Queue a batch; the newest of its senders is the account to use."""
         sender = works[0].inputs.sender
-        if self._sender is None or sender.updated_at >= self._sender.updated_at:
-            self._sender = sender
-            self._connections.use(Account(sender.server, sender.max_connections))
+        self._use(sender)
         self._queue.extend(works)
-        WAITING.inc(len(works))
         if self._draining:
             self._release(TryLater("the sender is stopping"))
         self._pump()
+
+    def _use(self, sender: Sender) -> None:
+        """Send as the newest that was read; one that somebody has changed gets a fresh start."""
+        if self._sender is not None:
+            if sender.updated_at < self._sender.updated_at:
+                return
+            if sender.updated_at > self._sender.updated_at:
+                self._rest, self._failures = None, 0
+        self._sender = sender
+        self._connections.use(Account(sender.server, sender.max_connections))
 
     def drain(self) -> None:
         """Begin nothing more: what waits goes back, what is on the wire ends."""
@@ -109,7 +116,7 @@ class Lane:
         self._connections.close_idle()
         oldest = time.monotonic() - self._tools.wait
         while self._queue and self._queue[0].since < oldest:
-            self._take_one().end(TryLater("no connection of its sender was free in time"))
+            self._queue.popleft().end(TryLater("no connection of its sender was free in time"))
         self._pump()
 
     @property
@@ -121,6 +128,11 @@ class Lane:
     def finished(self) -> bool:
         """Whether nothing is left here to keep."""
         return not (self._queue or self._tasks or self.resting) and self._connections.none_left
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a connection."""
+        return len(self._queue)
 
     @property
     def transmitting(self) -> int:
@@ -140,22 +152,23 @@ class Lane:
             self._withhold_all(self._rest)
             return
         while self._queue and (count := min(self._connections.free, len(self._queue))):
-            batch = [self._take_one() for _ in range(count)]
+            batch = [self._queue.popleft() for _ in range(count)]
             self._spawn(self._transmit(batch, deque(self._connections.take() for _ in batch)))
         self._connections.grow(len(self._queue))
 
-    def _take_one(self) -> Work:
-        WAITING.dec()
-        return self._queue.popleft()
-
     def _release(self, result: Result) -> None:
         while self._queue:
-            self._take_one().end(result)
+            self._queue.popleft().end(result)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a task of a lane failed", exc_info=error)
 
     # The way of a batch, then of each message.
 
@@ -195,7 +208,6 @@ class Lane:
         return rendered
 
     async def _hand_over(self, work: Work, mail: RenderedMail, permit: Permit, connection: Connection) -> None:
-        TRANSMITTING.inc()
         try:
             if __debug__:
                 reach("sender.gated")
@@ -214,7 +226,6 @@ class Lane:
             _log.exception("an outcome could not be recorded", message_id=str(work.due.message_id))
             work.fail(error)
         finally:
-            TRANSMITTING.dec()
             self._connections.give_back(connection)
 
     async def _speak(self, work: Work, mail: RenderedMail, connection: Connection) -> Judgement:
@@ -256,7 +267,7 @@ class Lane:
         return self._rest
 
     def _withhold_all(self, rest: Rest) -> None:
-        works = [self._take_one() for _ in range(len(self._queue))]
+        works = [self._queue.popleft() for _ in range(len(self._queue))]
         if works:
             self._spawn(self._withhold(works, rest.reasons))
 
@@ -320,6 +331,8 @@ class Lanes:
             if lane.finished:
                 del self._lanes[key]
         PAUSED.set(sum(lane.resting for lane in self._lanes.values()))
+        WAITING.set(sum(lane.waiting for lane in self._lanes.values()))
+        TRANSMITTING.set(self.transmitting)
 
     def drain(self) -> None:
         """Begin nothing more."""

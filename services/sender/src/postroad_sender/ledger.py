@@ -1,10 +1,10 @@
 """The ledger: one row per enrollment and step, and the permit to transmit. Every change is one guarded statement."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
@@ -120,7 +120,7 @@ class Ledger:
     async def _admit(self, held: HeldConnection, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
         incarnation_id = await self._incarnation.live()
         conn = await held.seeing(candidate.due.tenant_id for candidate in candidates)
-        await conn.execute(LEDGER.claim, incarnation_id, *columns(candidates, *_CLAIM))
+        await conn.execute(LEDGER.claim, incarnation_id, as_json(map(_claim_row, candidates)))
         if __debug__:
             reach("sender.claimed")
         # A statement of its own, after the commit: it sees every stop that did not see the claim.
@@ -132,12 +132,12 @@ class Ledger:
 
     async def _settle(self, held: HeldConnection, findings: Sequence[Finding]) -> Sequence[Result]:
         conn = await held.seeing(finding.permit.due.tenant_id for finding in findings)
-        written = by_key(await conn.fetch(LEDGER.settle, *columns(findings, *_SETTLE)))
+        written = by_key(await conn.fetch(LEDGER.settle, as_json(map(_finding_row, findings))))
         return [_settled(finding, written.get(finding.permit.due.key)) for finding in findings]
 
     async def _record_unsent(self, held: HeldConnection, entries: Sequence[Unsent]) -> Sequence[Result]:
         conn = await held.seeing(entry.due.tenant_id for entry in entries)
-        written = by_key(await conn.fetch(LEDGER.record_unsent, *columns(entries, *_UNSENT)))
+        written = by_key(await conn.fetch(LEDGER.record_unsent, as_json(map(_unsent_row, entries))))
         others = [entry for entry in entries if entry.due.key not in written]
         seen = iter(await look(conn, [(entry.due, None) for entry in others]) if others else ())
         return [_recorded(entry, written.get(entry.due.key), seen) for entry in entries]
@@ -180,19 +180,10 @@ async def look(
     conn: AnyConnection, items: Sequence[tuple[Due, str | None]], incarnation_id: UUID | None = None
 ) -> list[Seen]:
     """Look at items, each with its recipient if that is known already; as this process if it has an incarnation."""
-    rows = await conn.fetch(LEDGER.look, *columns(items, *_LOOK), incarnation_id)
+    rows = await conn.fetch(
+        LEDGER.look, as_json(_look_row(place, *item) for place, item in enumerate(items)), incarnation_id
+    )
     return [Seen(row) for row in rows]
-
-
-def columns(entries: Iterable[T], *readers: Callable[[T], Any]) -> list[list[Any]]:
-    """The entries as the arrays of an UNNEST, one per reader."""
-    listed = list(entries)
-    return [[read(entry) for entry in listed] for read in readers]
-
-
-def as_text(reasons: Iterable[Reason]) -> str:
-    """Reasons as the text of a JSON array: an array parameter would take a list in it for a further dimension."""
-    return orjson.dumps([reason.to_json() for reason in reasons]).decode()
 
 
 def by_key(rows: Iterable[Record]) -> dict[Key, Record]:
@@ -200,65 +191,82 @@ def by_key(rows: Iterable[Record]) -> dict[Key, Record]:
     return {(row["tenant_id"], row["enrollment_id"], row["step_key"]): row for row in rows}
 
 
-_LOOK: tuple[Callable[[tuple[Due, str | None]], Any], ...] = (
-    lambda entry: entry[0].tenant_id,
-    lambda entry: entry[0].item.enrollment_id,
-    lambda entry: entry[0].item.step_key,
-    lambda entry: entry[0].item.attempt,
-    lambda entry: entry[0].item.contact_id,
-    lambda entry: entry[0].item.sequence_id,
-    lambda entry: entry[0].sender_id,
-    lambda entry: entry[1],
-)
-_CLAIM: tuple[Callable[[Candidate], Any], ...] = (
-    lambda entry: entry.due.tenant_id,
-    lambda entry: entry.due.item.enrollment_id,
-    lambda entry: entry.due.item.step_key,
-    lambda entry: entry.due.message_id,
-    lambda entry: entry.due.item.attempt,
-    lambda entry: entry.due.item.sequence_id,
-    lambda entry: entry.due.item.version,
-    lambda entry: entry.due.item.step_number,
-    lambda entry: entry.due.item.contact_id,
-    lambda entry: entry.due.sender_id,
-    lambda entry: entry.template[0],
-    lambda entry: entry.template[1],
-    lambda entry: entry.recipient,
-    lambda entry: entry.subject,
-    lambda entry: entry.rfc_message_id,
-    lambda entry: entry.due.item.due_at,
-)
-_UNSENT: tuple[Callable[[Unsent], Any], ...] = (
-    lambda entry: entry.due.tenant_id,
-    lambda entry: entry.due.item.enrollment_id,
-    lambda entry: entry.due.item.step_key,
-    lambda entry: entry.due.message_id,
-    lambda entry: entry.outcome.value,
-    lambda entry: entry.due.item.attempt,
-    lambda entry: entry.due.item.sequence_id,
-    lambda entry: entry.due.item.version,
-    lambda entry: entry.due.item.step_number,
-    lambda entry: entry.due.item.contact_id,
-    lambda entry: entry.due.sender_id,
-    lambda entry: entry.recipient,
-    lambda entry: entry.rfc_message_id,
-    lambda entry: entry.due.item.due_at,
-    lambda entry: as_text(entry.reasons),
-)
-_SETTLE: tuple[Callable[[Finding], Any], ...] = (
-    lambda entry: entry.permit.due.tenant_id,
-    lambda entry: entry.permit.due.item.enrollment_id,
-    lambda entry: entry.permit.due.item.step_key,
-    lambda entry: entry.permit.due.item.attempt,
-    lambda entry: entry.permit.incarnation_id,
-    lambda entry: entry.judgement.outcome.value,
-    lambda entry: LATE.get(entry.judgement.outcome),
-    lambda entry: as_text(entry.judgement.reasons),
-    lambda entry: entry.judgement.bounce_type,
-    lambda entry: entry.judgement.reply and entry.judgement.reply.code,
-    lambda entry: entry.judgement.reply and entry.judgement.reply.status,
-    lambda entry: entry.judgement.reply and entry.judgement.reply.text,
-    lambda entry: entry.judgement.reply and entry.judgement.reply.queue_id,
-    lambda entry: entry.permit.gated_at,
-    lambda entry: entry.judgement.address_is_dead,
-)
+def as_json(rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows as the one JSON parameter of a statement: an array for each column takes asyncpg much longer."""
+    return orjson.dumps(list(rows), default=str).decode()  # str: for the UUIDs that asyncpg makes
+
+
+def as_values(reasons: Iterable[Reason]) -> list[dict[str, object]]:
+    """Reasons as they are stored."""
+    return [reason.to_json() for reason in reasons]
+
+
+def _look_row(place: int, due: Due, recipient: str | None) -> dict[str, object]:
+    item = due.item
+    return {
+        "place": place,
+        "tenant_id": due.tenant_id,
+        "enrollment_id": item.enrollment_id,
+        "step_key": item.step_key,
+        "attempt": item.attempt,
+        "contact_id": item.contact_id,
+        "sequence_id": item.sequence_id,
+        "sender_id": due.sender_id,
+        "recipient": recipient,
+    }
+
+
+def _ledger_row(due: Due) -> dict[str, object]:
+    item = due.item
+    return {
+        "tenant_id": due.tenant_id,
+        "enrollment_id": item.enrollment_id,
+        "step_key": item.step_key,
+        "message_id": due.message_id,
+        "attempt": item.attempt,
+        "sequence_id": item.sequence_id,
+        "version": item.version,
+        "step_number": item.step_number,
+        "contact_id": item.contact_id,
+        "sender_id": due.sender_id,
+        "due_at": item.due_at,
+    }
+
+
+def _claim_row(entry: Candidate) -> dict[str, object]:
+    row = _ledger_row(entry.due)
+    row["template_id"], row["template_version"] = entry.template
+    row["recipient"] = entry.recipient
+    row["subject"] = entry.subject
+    row["rfc_message_id"] = entry.rfc_message_id
+    return row
+
+
+def _unsent_row(entry: Unsent) -> dict[str, object]:
+    row = _ledger_row(entry.due)
+    row["state"] = entry.outcome.value
+    row["recipient"] = entry.recipient
+    row["rfc_message_id"] = entry.rfc_message_id
+    row["reason"] = as_values(entry.reasons)
+    return row
+
+
+def _finding_row(entry: Finding) -> dict[str, object]:
+    permit, judgement, reply = entry.permit, entry.judgement, entry.judgement.reply
+    return {
+        "tenant_id": permit.due.tenant_id,
+        "enrollment_id": permit.due.item.enrollment_id,
+        "step_key": permit.due.item.step_key,
+        "attempt": permit.due.item.attempt,
+        "incarnation_id": permit.incarnation_id,
+        "state": judgement.outcome.value,
+        "late_state": LATE.get(judgement.outcome),
+        "reason": as_values(judgement.reasons),
+        "bounce_type": judgement.bounce_type,
+        "reply_code": reply and reply.code,
+        "reply_status": reply and reply.status,
+        "reply_text": reply and reply.text,
+        "provider_message_id": reply and reply.queue_id,
+        "gated_at": permit.gated_at,
+        "dead_address": judgement.address_is_dead,
+    }

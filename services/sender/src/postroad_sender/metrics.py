@@ -5,8 +5,11 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from postroad_common.metrics import REGISTRY, SECONDS
+from postroad_engine.facts import Outcome
 
 MESSAGES: Final = Counter("postroad_sender_messages", "Attempts settled, by outcome.", ["outcome"], registry=REGISTRY)
+OUTCOMES: Final = {outcome: MESSAGES.labels(outcome.value) for outcome in Outcome}
+"""The counter of each outcome."""
 TRANSMITTING: Final = Gauge(
     "postroad_sender_transmitting_messages", "Messages on the wire, outcome not yet durable.", registry=REGISTRY
 )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import idna
 
@@ -78,10 +79,10 @@ def compose(mail: Mail) -> bytes:
 
 def _headers(mail: Mail) -> list[tuple[str, str]]:
     headers = [
-        ("From", _mailbox("from", mail.sender)),
+        ("From", _sender_mailbox(mail.sender)),
         ("To", _mailbox("to", mail.recipient)),
         ("Subject", header_text("subject", mail.subject)),
-        ("Date", format_datetime(mail.date)),
+        ("Date", _date(mail.date.replace(microsecond=0))),
         ("Message-ID", mail.message_id),
         ("MIME-Version", "1.0"),
         ("List-Unsubscribe", f"<{checked_url(mail.unsubscribe_url)}>"),
@@ -108,9 +109,11 @@ def header_text(field: str, value: str) -> str:
 
 def _encoded_words(field: str, value: str) -> str:
     try:
-        value.encode()
+        whole = value.encode()
     except UnicodeEncodeError:
         raise HeaderError(f"{field} holds half of a character (an unpaired surrogate)") from None
+    if len(whole) <= _WORD_BYTES:
+        return f"=?utf-8?b?{base64.b64encode(whole).decode()}?="
     words, chunk = [], b""
     for character in value:
         encoded = character.encode()
@@ -120,6 +123,16 @@ def _encoded_words(field: str, value: str) -> str:
         chunk += encoded
     words.append(chunk)
     return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words)
+
+
+@lru_cache(maxsize=16)
+def _date(second: datetime) -> str:
+    return format_datetime(second)
+
+
+@lru_cache(maxsize=1024)
+def _sender_mailbox(mailbox: Mailbox) -> str:
+    return _mailbox("from", mailbox)
 
 
 def _mailbox(field: str, mailbox: Mailbox) -> str:
@@ -137,6 +150,11 @@ def checked_address(field: str, address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or len(address) > 320:
         raise HeaderError(f"{field} is not an address that can be mailed")
+    return f"{local}@{_checked_domain(field, domain)}"
+
+
+@lru_cache(maxsize=4096)
+def _checked_domain(field: str, domain: str) -> str:
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode()
@@ -144,7 +162,7 @@ def checked_address(field: str, address: str) -> str:
             raise HeaderError(f"{field} has a domain that does not exist in the DNS") from None
     if not _DOMAIN.fullmatch(domain):
         raise HeaderError(f"{field} has a domain that does not exist in the DNS")
-    return f"{local}@{domain}"
+    return domain
 
 
 def checked_url(url: str) -> str:

@@ -3,12 +3,9 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import TypeAlias
 
 from asyncpg import Pool
 
-from postroad_common.amqp import Retry
 from postroad_common.contracts import StepsDueV1
 from postroad_common.db import AnyConnection
 from postroad_common.ids import message_id_for
@@ -16,17 +13,12 @@ from postroad_engine.facts import Outcome
 from postroad_engine.gate import Disposition, Go, Stop, gate
 from postroad_sender.batching import Batcher
 from postroad_sender.held import HeldConnection
-from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
+from postroad_sender.items import Due, Ending, Key, Result, Seen, Settled, TryLater
 from postroad_sender.lane import Lanes, Work
 from postroad_sender.ledger import Ledger, Unsent, look
-from postroad_sender.metrics import MESSAGES
 from postroad_sender.reading import Inputs, Reader
 from postroad_sender.rendering import rfc_message_id
-from postroad_sender.settlements import Settlements
-
-RETRY_AFTER = timedelta(seconds=1)
-
-Ending: TypeAlias = "asyncio.Future[Result]"
+from postroad_sender.settlements import Settlements, Telling
 
 
 class Sending:
@@ -50,8 +42,10 @@ class Sending:
         endings = [(due, self._ending_of(due, fresh)) for due in dues_of(batch)]
         if fresh:
             await self._begin(fresh)
-        told = await asyncio.gather(*(self._tell(due, ending) for due, ending in endings), return_exceptions=True)
-        _raise_worst([error for error in told if isinstance(error, BaseException)])
+        telling = Telling(self._settlements, len(endings))
+        for due, ending in endings:
+            telling.follow(due, ending)
+        await telling.done()
 
     def _ending_of(self, due: Due, fresh: list[tuple[Due, Ending]]) -> Ending:
         """Join the item if it is in hand already (a redelivery, a repeated emission), else take it in hand."""
@@ -104,14 +98,6 @@ class Sending:
             self._lanes.put(works)
         return unsent
 
-    async def _tell(self, due: Due, ending: Ending) -> None:
-        match await asyncio.shield(ending):
-            case Settled() as settled:
-                MESSAGES.labels(settled.outcome.value).inc()
-                await self._settlements.publish(due.tenant_id, settled.to_contract(due, due.item.traceparent))
-            case TryLater(why):
-                raise Retry(why, RETRY_AFTER)
-
 
 def _end(ending: Ending, result: Result) -> None:
     if not ending.done():  # the look is taken again when the database went away in the middle of it
@@ -138,10 +124,3 @@ def first_look(due: Due, seen: Seen) -> Result | Unsent | None:
             outcome = Outcome.CANCELLED if disposition is Disposition.CANCELLED else Outcome.HELD
             message_id = rfc_message_id(due, seen.row["from_email"] or "")
             return Unsent(due, outcome, (reason,), seen.row["email"] or "", message_id)
-
-
-def _raise_worst(errors: Sequence[BaseException]) -> None:
-    """A fault goes before a retry: it is counted, and in the end a person sees it."""
-    faults = [error for error in errors if not isinstance(error, Retry)]
-    for error in (*faults, *errors):
-        raise error

@@ -54,7 +54,7 @@ GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO post
 GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
-    views.enrollments, views.progress, views.stops, views.suppressed_addresses TO postroad_sender;
+    views.enrollments, views.progress, views.sender_state, views.stops, views.suppressed_addresses TO postroad_sender;
 GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sender;
 
 -- tracker writes schema tracking. Events and keys: insert only.

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 _ENHANCED = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _QUEUED_AS = re.compile(r"queued as ([A-Za-z0-9._+/=@-]{4,200})", re.IGNORECASE)
@@ -76,6 +77,12 @@ Result = Answered | Lost | Unfit
 
 def parse_reply(lines: list[bytes]) -> Reply:
     """Make a reply of its lines (`250-...`, `250 ...`). Raises ValueError if they are none."""
+    return _parse(tuple(lines))
+
+
+@lru_cache(maxsize=1024)
+def _parse(lines: tuple[bytes, ...]) -> Reply:
+    """Servers repeat themselves: most replies have been parsed before."""
     first = lines[0]
     code = first[:3]
     if not (len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"):

@@ -12,9 +12,9 @@ SELECT m.state, m.attempt, m.incarnation_id, m.settled_at, m.reason, m.bounce_ty
              SELECT a.kind FROM views.suppressed_addresses a
              WHERE a.tenant_id = due.tenant_id AND a.email IN (due.recipient, contact.email)) AS stops,
        postroad.now() AS now
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[])
-     WITH ORDINALITY AS due (tenant_id, enrollment_id, step_key, attempt, contact_id, sequence_id, sender_id, recipient, place)
-LEFT JOIN delivery.incarnations mine ON mine.incarnation_id = $9
+FROM json_to_recordset($1) AS due (place integer, tenant_id uuid, enrollment_id uuid, step_key text, attempt integer,
+                                   contact_id uuid, sequence_id uuid, sender_id uuid, recipient text)
+LEFT JOIN delivery.incarnations mine ON mine.incarnation_id = $2
 LEFT JOIN LATERAL (
     SELECT * FROM delivery.messages m
     WHERE m.tenant_id = due.tenant_id AND m.enrollment_id = due.enrollment_id AND m.step_key = due.step_key LIMIT 1) m ON true
@@ -39,7 +39,7 @@ LEFT JOIN LATERAL (
     SELECT s.paused_at, s.from_email FROM views.senders s
     WHERE s.tenant_id = due.tenant_id AND s.sender_id = due.sender_id LIMIT 1) sender ON true
 LEFT JOIN LATERAL (
-    SELECT r.retry_at FROM delivery.sender_state r
+    SELECT r.retry_at FROM views.sender_state r
     WHERE r.tenant_id = due.tenant_id AND r.sender_id = due.sender_id LIMIT 1) rest ON true
 ORDER BY due.place;
 
@@ -52,10 +52,10 @@ INSERT INTO delivery.messages AS m (
 SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, 'transmitting', due.attempt, $1, due.sequence_id,
        due.version, due.step_number, due.contact_id, due.sender_id, due.template_id, due.template_version, due.recipient,
        due.subject, due.rfc_message_id, due.due_at, postroad.now()
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::integer[], $7::uuid[], $8::integer[], $9::integer[],
-            $10::uuid[], $11::uuid[], $12::uuid[], $13::integer[], $14::text[], $15::text[], $16::text[], $17::timestamptz[])
-     AS due (tenant_id, enrollment_id, step_key, message_id, attempt, sequence_id, version, step_number, contact_id,
-             sender_id, template_id, template_version, recipient, subject, rfc_message_id, due_at)
+FROM json_to_recordset($2) AS due (
+    tenant_id uuid, enrollment_id uuid, step_key text, message_id uuid, attempt integer, sequence_id uuid, version integer,
+    step_number integer, contact_id uuid, sender_id uuid, template_id uuid, template_version integer, recipient text,
+    subject text, rfc_message_id text, due_at timestamptz)
 WHERE EXISTS (SELECT FROM delivery.incarnations i
               WHERE i.incarnation_id = $1 AND i.expires_at > postroad.now() AND i.stopped_at IS NULL)
 ORDER BY due.tenant_id, due.enrollment_id, due.step_key  -- two senders that claim the same items must not deadlock
@@ -72,15 +72,14 @@ WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt;
 -- transmitting -> the outcome, for the process and attempt that claimed it. Or, when that process was suspended and others
 -- have judged it unknown meanwhile: unknown -> what it now knows (settled_late). Nothing else is touched.
 WITH outcome AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[],
-                         $8::text[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
-                         $15::boolean[])
-         AS o (tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, late_state, reason, bounce_type,
-               reply_code, reply_status, reply_text, provider_message_id, gated_at, dead_address)
+    SELECT * FROM json_to_recordset($1) AS o (
+        tenant_id uuid, enrollment_id uuid, step_key text, attempt integer, incarnation_id uuid, state text, late_state text,
+        reason jsonb, bounce_type text, reply_code integer, reply_status text, reply_text text, provider_message_id text,
+        gated_at timestamptz, dead_address boolean)
 ), settled AS (
     UPDATE delivery.messages m
     SET state = CASE WHEN m.state = 'transmitting' THEN o.state ELSE o.late_state END,
-        settled_at = postroad.now(), gated_at = o.gated_at, reason = o.reason::jsonb, bounce_type = o.bounce_type,
+        settled_at = postroad.now(), gated_at = o.gated_at, reason = o.reason, bounce_type = o.bounce_type,
         reply_code = o.reply_code, reply_status = o.reply_status, reply_text = o.reply_text,
         provider_message_id = o.provider_message_id
     FROM outcome o
@@ -111,11 +110,11 @@ WITH recorded AS (
         sender_id, recipient, rfc_message_id, due_at, settled_at, reason)
     SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, due.state, due.attempt, due.sequence_id,
            due.version, due.step_number, due.contact_id, due.sender_id, due.recipient, due.rfc_message_id, due.due_at,
-           postroad.now(), due.reason::jsonb
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[], $7::uuid[], $8::integer[],
-                $9::integer[], $10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::timestamptz[], $15::text[])
-         AS due (tenant_id, enrollment_id, step_key, message_id, state, attempt, sequence_id, version, step_number,
-                 contact_id, sender_id, recipient, rfc_message_id, due_at, reason)
+           postroad.now(), due.reason
+    FROM json_to_recordset($1) AS due (
+        tenant_id uuid, enrollment_id uuid, step_key text, message_id uuid, state text, attempt integer, sequence_id uuid,
+        version integer, step_number integer, contact_id uuid, sender_id uuid, recipient text, rfc_message_id text,
+        due_at timestamptz, reason jsonb)
     ORDER BY due.tenant_id, due.enrollment_id, due.step_key
     ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
     SET state = excluded.state, attempt = excluded.attempt, settled_at = excluded.settled_at, reason = excluded.reason,
@@ -161,10 +160,10 @@ SELECT tenant_id FROM delivery.tenants_with_orphans($1) AS tenant_id;
 -- name: accept_by_evidence
 -- unknown -> accepted: the provider told of the message, so its server had it.
 WITH proof AS (
-    SELECT * FROM unnest($2::uuid[], $3::text[]) AS p (message_id, reason)
+    SELECT * FROM json_to_recordset($2) AS p (message_id uuid, reason jsonb)
 ), proven AS (
     UPDATE delivery.messages m
-    SET state = 'accepted', settled_at = postroad.now(), reason = p.reason::jsonb
+    SET state = 'accepted', settled_at = postroad.now(), reason = p.reason
     FROM proof p
     WHERE m.tenant_id = $1 AND m.message_id = p.message_id AND m.state = 'unknown'
     RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,

@@ -105,7 +105,11 @@ CREATE VIEW views.attempts AS
     SELECT tenant_id, attempt_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at, gated_at,
            settled_at, reason, reply_code, reply_status, reply_text
     FROM delivery.attempts;
-CREATE VIEW views.sender_state AS SELECT tenant_id, sender_id, paused_at, retry_at, reason FROM delivery.sender_state;
+-- A rest ends when somebody changes or resumes the sender: what was wrong may be mended, and it is tried at once.
+CREATE VIEW views.sender_state AS
+    SELECT r.tenant_id, r.sender_id, r.paused_at, r.retry_at, r.reason
+    FROM delivery.sender_state r JOIN sequence.senders s USING (tenant_id, sender_id)
+    WHERE s.updated_at <= r.paused_at;
 -- An event with its message, also when they found each other late: in the order of arrival.
 CREATE VIEW views.events AS
     SELECT e.tenant_id, e.event_id, e.received_at, e.occurred_at, e.type, e.source, e.source_id,

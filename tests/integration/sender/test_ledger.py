@@ -1,0 +1,115 @@
+"""The ledger row is the permit: whoever gets it transmits, everybody else publishes what is known."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from postroad_common.contracts import Evidence, MessagesDeliveredV1
+from postroad_common.ids import new_id
+from postroad_common.metrics import REGISTRY
+from postroad_stack import eventually
+from postroad_stack.smtp_server import Behaviour, SmtpServer, defer, drop_after_dot
+from tests.integration.sender.office import Office, Post, recipients, running_sender, step
+
+
+async def test_two_senders_with_the_same_items_send_each_once(office: Office, post: Post, smtp: SmtpServer) -> None:
+    items = await office.enroll_many(200)
+    async with running_sender(office, prefetch=1), running_sender(office, prefetch=1):
+        await asyncio.gather(post.send(*items), post.send(*reversed(items)), post.send(*items[::2], *items[1::2]))
+        assert set(await post.answers(items, timeout=60)) == {"accepted"}
+    assert sorted(recipients(smtp)) == sorted(f"c{number}@recipient.example" for number in range(200))
+    assert {entry.outcome for entry in post.settled} == {"accepted"}
+
+
+async def test_same_attempt_again_publishes_its_settlement_again_and_sends_nothing(
+    office: Office, post: Post, smtp: SmtpServer
+) -> None:
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        await post.send(item)
+        first = await post.answer(item)
+        await post.send(item)
+        await eventually(lambda: len(post.of(item)) == 2)
+    assert post.of(item)[1] == first
+    assert recipients(smtp) == ["zoe@recipient.example"]
+
+
+async def test_later_attempt_of_a_final_message_gets_its_outcome(office: Office, post: Post, smtp: SmtpServer) -> None:
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        await post.send(item)
+        await post.answer(item)
+        await post.send(step(item, attempt=7))
+        assert (await post.answer(step(item, attempt=7))).outcome == "accepted"
+    assert recipients(smtp) == ["zoe@recipient.example"]
+
+
+async def test_earlier_attempt_gets_what_became_of_it_then(office: Office, post: Post, smtp: SmtpServer) -> None:
+    await smtp.set_behaviour(Behaviour((defer(times=2),)))
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        for attempt in (1, 2):
+            await post.send(step(item, attempt=attempt))
+            await post.answer(step(item, attempt=attempt))
+        first = post.of(item)[0]
+        await post.send(item)
+        await eventually(lambda: len(post.of(item)) == 3)
+        assert post.of(item)[2].model_copy(update={"bounce_type": None}) == first
+        row = await office.row(item)
+        assert row is not None
+        assert (row["state"], row["attempt"]) == ("deferred", 2)
+    assert recipients(smtp) == []
+
+
+async def test_evidence_makes_an_unknown_message_accepted_once(office: Office, post: Post, smtp: SmtpServer) -> None:
+    await smtp.set_behaviour(Behaviour((drop_after_dot(times=1),)))
+    item = await office.enroll("zoe@recipient.example")
+    event = Evidence(
+        message_id=office.message_id(item), event_id=new_id(), kind="delivered", occurred_at=datetime.now(UTC)
+    )
+    async with running_sender(office):
+        await post.send(item)
+        assert (await post.answer(item)).outcome == "unknown"
+        for _ in range(2):
+            await post.broker.publish(MessagesDeliveredV1(tenant_id=office.tenant_id, items=(event,)))
+
+        async def accepted() -> bool:
+            return await office.state(item) == "accepted"
+
+        await eventually(accepted)
+    row = await office.row(item)
+    assert row is not None
+    assert row["reason"][0]["kind"] == "settled_by_evidence"
+    assert await office.attempts(item) == ["unknown", "accepted"]
+
+
+async def test_evidence_changes_nothing_that_is_known(office: Office, post: Post, smtp: SmtpServer) -> None:
+    await smtp.set_behaviour(Behaviour((defer(),)))
+    item = await office.enroll("zoe@recipient.example")
+    event = Evidence(
+        message_id=office.message_id(item), event_id=new_id(), kind="opened", occurred_at=datetime.now(UTC)
+    )
+    async with running_sender(office) as sender:
+        await post.send(item)
+        await post.answer(item)
+        await post.broker.publish(MessagesDeliveredV1(tenant_id=office.tenant_id, items=(event,)))
+
+        async def taken() -> bool:
+            labels = {"queue": "sender.evidence", "fate": "done"}
+            return bool(REGISTRY.get_sample_value("postroad_amqp_handled_messages_total", labels))
+
+        await eventually(taken)
+        assert not sender.crashed
+    assert await office.state(item) == "deferred"
+
+
+async def test_every_attempt_leaves_its_trace(office: Office, post: Post, smtp: SmtpServer) -> None:
+    await smtp.set_behaviour(Behaviour((defer(times=1),)))
+    item = await office.enroll("zoe@recipient.example")
+    async with running_sender(office):
+        for attempt in (1, 2):
+            await post.send(step(item, attempt=attempt))
+            await post.answer(step(item, attempt=attempt))
+    rows = await office.admin.fetch("SELECT * FROM delivery.attempts ORDER BY attempt_id")
+    assert [(row["attempt"], row["outcome"]) for row in rows] == [(1, "deferred"), (2, "accepted")]
+    for row in rows:
+        assert row["transmitting_at"] <= row["gated_at"] <= row["settled_at"]
