@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
+import structlog
 from asyncpg import Pool, Record
 
 from postroad_common.amqp.broker import Broker
@@ -25,6 +26,8 @@ POLL: Final = timedelta(seconds=1)
 """For rows whose writer died before it could wake a relay; those of this process wake it at once."""
 
 _TENANTS: Final = 50
+
+_log = structlog.get_logger()
 _SQL: Final[dict[str, Queries]] = {
     schema: queries("postroad_common", f"{schema}_outbox") for schema in ("sequence", "tracking")
 }
@@ -81,8 +84,10 @@ class Relay:
         if __debug__:
             reach("relay.deleted")
         RELAYED.labels(self._schema).inc(len(confirmed))
-        if not confirmed and (refused := next(filter(None, errors), None)):
-            raise refused
+        if refused := next(filter(None, errors), None):
+            _log.warning("messages stay in the outbox for now", count=len(rows) - len(confirmed), error=str(refused))
+            if not confirmed:
+                raise refused
         return bool(rows)
 
 

@@ -26,7 +26,7 @@ from postroad_common.telemetry import current_traceparent
 PUBLISH_SECONDS: Final = 5.0
 DECLARE_SECONDS: Final = 30.0
 CHANNEL_SECONDS: Final = 5.0
-IN_FLIGHT: Final = 256
+IN_FLIGHT: Final = 128
 """Publishes whose confirm is awaited at once; more wait their turn."""
 
 _log = structlog.get_logger()

@@ -110,8 +110,11 @@ class Handling:
         try:
             async with asyncio.timeout(_ACK_SECONDS):  # a connection that just died takes no more frames
                 await raw.channel.basic_ack(tag or 0, wait=False)
-        except (ChannelInvalidStateError, TimeoutError):
+        except ChannelInvalidStateError:
             return  # the broker gives it again: handlers are idempotent
+        except TimeoutError:
+            self._broker.give_up_consuming("an ack could not be written")
+            return
         HANDLED.labels(self._queue.name, fate).inc()
 
     async def _rest(self, seconds: float) -> None:
