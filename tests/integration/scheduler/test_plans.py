@@ -13,11 +13,13 @@ import pytest
 import pytest_asyncio
 
 from postroad_common.db import AnyConnection, create_pool, queries
+from postroad_scheduler.reconciling import Reconcile
+from postroad_scheduler.taking_up import take_up
 from postroad_stack.databases import Database, clone, drop
 from postroad_stack.pytest_plugin import run
 from postroad_stack.servers import Stack
 
-from .depot import LEASE, MAX_EMISSIONS, Depot
+from .depot import LEASE, MAX_EMISSIONS, Depot, SendersEnd, keys, settled
 
 CLAIM = queries("postroad_scheduler", "due")["claim"]
 WAITING = 100_000
@@ -135,6 +137,31 @@ async def test_finding_what_was_missed_reads_no_table_through(crowd: Crowd) -> N
         async with crowd.undone() as conn:
             plan = await explain(conn, queries("postroad_scheduler", "reconcile")[name], *arguments)
         assert "Seq Scan" not in scans_of(plan, "progress") | scans_of(plan, "enrollments"), name
+
+
+async def test_before_there_are_statistics_each_row_is_read_a_few_times_only(depot: Depot, senders: SendersEnd) -> None:
+    people, batch = 2000, 500
+    sequence = await depot.sequence(await depot.tenant(), timedelta(0), timedelta(0))
+    enrollments = await depot.enroll(sequence, await depot.contacts(sequence.tenant_id, people))
+    for start in range(0, people, batch):
+        await take_up(depot.context, keys(sequence.tenant_id, enrollments[start : start + batch]))
+    tick = depot.tick(senders.broker)
+    while await tick():
+        pass
+    items = await senders.take(people)
+    for start in range(0, people, batch):
+        answers = [settled(item, "accepted", depot.start) for item in items[start : start + batch]]
+        await depot.answer(sequence.tenant_id, *answers)
+    await depot.want(enrollments, "pause")
+    await depot.travel(timedelta(minutes=5))
+    await Reconcile(depot.context, after=timedelta(seconds=1), all_every=timedelta(hours=1))()
+    assert await depot.phases(enrollments) == {("paused", "held")}
+
+    await depot.pool.close()  # a connection that ends says what it has read
+    reads = await depot.admin.fetch(
+        "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_user_tables"
+    )
+    assert {row["relname"]: row["rows"] for row in reads if row["rows"] > 60 * people} == {}
 
 
 async def arguments_of(conn: Any, statement: str, tenant_id: UUID, ids: list[UUID]) -> list[Any]:

@@ -22,7 +22,8 @@ FOR UPDATE OF p;
 
 -- name: read_facts
 -- What bears on decisions over enrollments, read after their rows are locked. Stops are the enrollment's own and its
--- address's. $1 tenants, $2 enrollments.
+-- address's. Each OFFSET 0 keeps a look-up by its whole key: joined freely, and before statistics are there, tables come
+-- to be joined on their tenant alone. $1 tenants, $2 enrollments.
 WITH clock AS MATERIALIZED (SELECT postroad.now() AS at)
 SELECT e.tenant_id, e.enrollment_id, e.sequence_id, e.version, e.contact_id, e.intent, e.traceparent, e.created_at,
        c.timezone, t.timezone AS tenant_timezone, s.state AS sequence_state,
@@ -36,13 +37,29 @@ SELECT e.tenant_id, e.enrollment_id, e.sequence_id, e.version, e.contact_id, e.i
        clock.at AS now
 FROM unnest($1::uuid[], $2::uuid[]) AS given (tenant_id, enrollment_id)
 CROSS JOIN clock
-JOIN views.enrollments e USING (tenant_id, enrollment_id)
-JOIN views.contacts c USING (tenant_id, contact_id)
-JOIN views.tenants t USING (tenant_id)
-JOIN views.sequences s USING (tenant_id, sequence_id)
-JOIN views.sequence_versions v USING (tenant_id, sequence_id, version)
-JOIN views.senders m USING (tenant_id, sender_id)
-LEFT JOIN views.sender_state d USING (tenant_id, sender_id);
+CROSS JOIN LATERAL (
+    SELECT * FROM views.enrollments x
+    WHERE x.tenant_id = given.tenant_id AND x.enrollment_id = given.enrollment_id OFFSET 0
+) AS e
+CROSS JOIN LATERAL (
+    SELECT x.email, x.timezone FROM views.contacts x
+    WHERE x.tenant_id = e.tenant_id AND x.contact_id = e.contact_id OFFSET 0
+) AS c
+CROSS JOIN LATERAL (SELECT x.timezone FROM views.tenants x WHERE x.tenant_id = e.tenant_id OFFSET 0) AS t
+CROSS JOIN LATERAL (
+    SELECT x.state FROM views.sequences x
+    WHERE x.tenant_id = e.tenant_id AND x.sequence_id = e.sequence_id OFFSET 0
+) AS s
+CROSS JOIN LATERAL (
+    SELECT x.sender_id FROM views.sequence_versions x
+    WHERE x.tenant_id = e.tenant_id AND x.sequence_id = e.sequence_id AND x.version = e.version OFFSET 0
+) AS v
+CROSS JOIN LATERAL (
+    SELECT x.paused_at FROM views.senders x WHERE x.tenant_id = e.tenant_id AND x.sender_id = v.sender_id OFFSET 0
+) AS m
+LEFT JOIN LATERAL (
+    SELECT x.retry_at FROM views.sender_state x WHERE x.tenant_id = e.tenant_id AND x.sender_id = v.sender_id OFFSET 0
+) AS d ON true;
 
 -- name: take_up
 -- Begins the progress of enrollments; one that is already there stays as it is. What ends before its first step has no
@@ -135,8 +152,11 @@ SELECT tenant_id, enrollment_id, phase FROM changed;
 
 -- name: running_of_contacts
 -- The enrollments of contacts that have not ended. $1 tenant, $2 contacts.
-SELECT e.contact_id, e.enrollment_id
+SELECT e.enrollment_id
 FROM unnest($2::uuid[]) AS given (contact_id)
-JOIN views.enrollments e ON e.tenant_id = $1 AND e.contact_id = given.contact_id
-JOIN schedule.progress p ON p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id
-WHERE p.phase <> 'ended';
+CROSS JOIN LATERAL (
+    SELECT x.enrollment_id FROM views.enrollments x
+    WHERE x.tenant_id = $1 AND x.contact_id = given.contact_id OFFSET 0
+) AS e
+WHERE EXISTS (SELECT FROM schedule.progress p
+              WHERE p.tenant_id = $1 AND p.enrollment_id = e.enrollment_id AND p.phase <> 'ended' OFFSET 0);

@@ -12,7 +12,7 @@ CROSS JOIN LATERAL (
     FROM views.enrollments e
     WHERE e.tenant_id = t.tenant_id AND e.created_at >= t.since AND e.created_at < $3
       AND NOT EXISTS (SELECT FROM schedule.progress p
-                      WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id)
+                      WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id OFFSET 0)
     ORDER BY e.created_at, e.enrollment_id
     LIMIT $4
 ) AS missed;
@@ -25,9 +25,10 @@ FROM unnest($1::uuid[], $2::timestamptz[]) AS t (tenant_id, since)
 CROSS JOIN LATERAL (
     SELECT e.enrollment_id, e.intent_at
     FROM views.enrollments e
-    JOIN schedule.progress p USING (tenant_id, enrollment_id)
     WHERE e.tenant_id = t.tenant_id AND e.intent <> 'run' AND e.intent_at >= t.since AND e.intent_at < $3
-      AND p.phase <> 'ended' AND (e.intent = 'stop' OR p.state = 'active')
+      AND EXISTS (SELECT FROM schedule.progress p
+                  WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id
+                    AND p.phase <> 'ended' AND (e.intent = 'stop' OR p.state = 'active') OFFSET 0)
     ORDER BY e.intent_at, e.enrollment_id
     LIMIT $4
 ) AS missed;
@@ -47,12 +48,13 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL (
         SELECT p.enrollment_id
         FROM schedule.progress p
-        JOIN views.enrollments e USING (tenant_id, enrollment_id)
         WHERE p.tenant_id = s.tenant_id AND p.sequence_id = s.sequence_id AND p.version = v.version
           AND p.phase = 'held' AND p.enrollment_id > t.after
           AND p.emissions = 0 AND p.needs_attention_at IS NULL
           AND p.reason -> 0 ->> 'kind' IN ('enrollment_paused', 'sequence_inactive', 'sender_paused')
-          AND (s.state = 'archived' OR e.intent = 'run')
+          AND (s.state = 'archived'
+               OR 'run' = (SELECT e.intent FROM views.enrollments e
+                           WHERE e.tenant_id = p.tenant_id AND e.enrollment_id = p.enrollment_id))
         ORDER BY p.enrollment_id
         LIMIT $3
     ) AS held
@@ -92,7 +94,8 @@ LIMIT $4;
 -- Enrollments of a sequence that have not ended, after one. $1 tenant, $2 sequence, $3 enrollment, $4 how many at most.
 SELECT e.enrollment_id
 FROM views.enrollments e
-JOIN schedule.progress p USING (tenant_id, enrollment_id)
-WHERE e.tenant_id = $1 AND e.sequence_id = $2 AND e.enrollment_id > $3 AND p.phase <> 'ended'
+WHERE e.tenant_id = $1 AND e.sequence_id = $2 AND e.enrollment_id > $3
+  AND EXISTS (SELECT FROM schedule.progress p
+              WHERE p.tenant_id = e.tenant_id AND p.enrollment_id = e.enrollment_id AND p.phase <> 'ended' OFFSET 0)
 ORDER BY e.enrollment_id
 LIMIT $4;
