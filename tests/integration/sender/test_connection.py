@@ -173,7 +173,7 @@ async def test_silence_is_a_loss_and_closes_the_connection(silent_at: int, dot_w
         result = await connection.send(ENVELOPE, MESSAGE)
     assert isinstance(result, Lost)
     assert (result.dot_written, connection.usable) == (dot_written, False)
-    assert "no reply within 0.1 s" in result.why
+    assert result.why == "no reply in time"
 
 
 async def test_connection_that_its_server_closed_meanwhile_is_not_usable() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import TypeVar
 from uuid import UUID
 
@@ -132,8 +133,9 @@ class Ledger:
 
     async def _settle(self, held: HeldConnection, findings: Sequence[Finding]) -> Sequence[Result]:
         conn = await held.seeing(finding.permit.due.tenant_id for finding in findings)
-        written = by_key(await conn.fetch(LEDGER.settle, as_json(map(_finding_row, findings))))
-        return [_settled(finding, written.get(finding.permit.due.key)) for finding in findings]
+        rows = await conn.fetch(LEDGER.settle, as_json(map(_finding_row, count(), findings)))
+        written = {row["place"]: row for row in rows}
+        return [_settled(finding, written.get(place)) for place, finding in enumerate(findings)]
 
     async def _record_unsent(self, held: HeldConnection, entries: Sequence[Unsent]) -> Sequence[Result]:
         conn = await held.seeing(entry.due.tenant_id for entry in entries)
@@ -251,9 +253,10 @@ def _unsent_row(entry: Unsent) -> dict[str, object]:
     return row
 
 
-def _finding_row(entry: Finding) -> dict[str, object]:
+def _finding_row(place: int, entry: Finding) -> dict[str, object]:
     permit, judgement, reply = entry.permit, entry.judgement, entry.judgement.reply
     return {
+        "place": place,
         "tenant_id": permit.due.tenant_id,
         "enrollment_id": permit.due.item.enrollment_id,
         "step_key": permit.due.item.step_key,

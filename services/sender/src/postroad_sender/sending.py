@@ -13,7 +13,7 @@ from postroad_engine.facts import Outcome
 from postroad_engine.gate import Disposition, Go, Stop, gate
 from postroad_sender.batching import Batcher
 from postroad_sender.held import HeldConnection
-from postroad_sender.items import Due, Ending, Key, Result, Seen, Settled, TryLater
+from postroad_sender.items import Due, Ending, Result, Seen, Settled, TryLater
 from postroad_sender.lane import Lanes, Work
 from postroad_sender.ledger import Ledger, Unsent, look
 from postroad_sender.reading import Inputs, Reader
@@ -29,7 +29,7 @@ class Sending:
         self._reader = reader
         self._lanes = lanes
         self._settlements = settlements
-        self._in_hand: dict[tuple[Key, int], Ending] = {}
+        self._in_hand: dict[tuple[int, int], Ending] = {}
         self._looks = Batcher("looks", pool, self._look_and_queue, largest=1)
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class Sending:
 
     def _ending_of(self, due: Due, fresh: list[tuple[Due, Ending]]) -> Ending:
         """Join the item if it is in hand already (a redelivery, a repeated emission), else take it in hand."""
-        key = (due.key, due.item.attempt)
+        key = (due.message_id.int, due.item.attempt)  # integers: a UUID's hash is slow
         ending = self._in_hand.get(key)
         if ending is None:
             ending = self._in_hand[key] = asyncio.get_running_loop().create_future()

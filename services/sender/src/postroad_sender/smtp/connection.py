@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._lines: list[bytes] = []
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._watch: asyncio.TimerHandle | None = None
         self._ended: str | None = None
         self._busy = True
         self._in_transaction = False
@@ -248,14 +250,30 @@ class Connection(asyncio.Protocol):
     async def _wait(self, within: float) -> None:
         self._check_open()
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(within, self._end, f"no reply within {within:g} s")
+        self._deadline = self._loop.time() + within
+        if self._watch is None or self._watch.when() > self._deadline:
+            self._watch_until(self._deadline)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
         if not self._replies:
             raise ConnectionEndedError(self._ended or "the connection ended")
+
+    def _watch_until(self, when: float) -> None:
+        """Look at the deadline then. One timer serves many waits: setting one for each costs more than the replies."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = self._loop.call_at(when, self._look_at_deadline)
+
+    def _look_at_deadline(self) -> None:
+        self._watch = None
+        if self._waiter is None:
+            return
+        if self._loop.time() >= self._deadline:
+            self._end("no reply in time")
+        else:
+            self._watch_until(self._deadline)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -264,6 +282,8 @@ class Connection(asyncio.Protocol):
     def _end(self, why: str, *, abort: bool = True) -> None:
         if self._ended is None:
             self._ended = why
+            if self._watch is not None:
+                self._watch.cancel()
             if self._transport is not None:
                 self._transport.abort() if abort else self._transport.close()
         self._wake()

@@ -73,7 +73,7 @@ WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt;
 -- have judged it unknown meanwhile: unknown -> what it now knows (settled_late). Nothing else is touched.
 WITH outcome AS (
     SELECT * FROM json_to_recordset($1) AS o (
-        tenant_id uuid, enrollment_id uuid, step_key text, attempt integer, incarnation_id uuid, state text, late_state text,
+        place integer, tenant_id uuid, enrollment_id uuid, step_key text, attempt integer, incarnation_id uuid, state text, late_state text,
         reason jsonb, bounce_type text, reply_code integer, reply_status text, reply_text text, provider_message_id text,
         gated_at timestamptz, dead_address boolean)
 ), settled AS (
@@ -87,7 +87,7 @@ WITH outcome AS (
       AND m.attempt = o.attempt AND m.incarnation_id = o.incarnation_id
       AND (m.state = 'transmitting' OR m.state = 'unknown' AND o.late_state IS NOT NULL)
     RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,
-              m.settled_at, m.reason, m.reply_code, m.reply_status, m.reply_text, m.recipient, m.message_id, o.dead_address
+              m.settled_at, m.reason, m.reply_code, m.reply_status, m.reply_text, m.recipient, m.message_id, o.dead_address, o.place
 ), attempted AS (
     INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at,
                                    gated_at, settled_at, reason, reply_code, reply_status, reply_text)
@@ -100,7 +100,7 @@ WITH outcome AS (
     ORDER BY tenant_id, recipient
     ON CONFLICT DO NOTHING
 )
-SELECT tenant_id, enrollment_id, step_key, state, settled_at FROM settled;
+SELECT place, state, settled_at FROM settled;
 
 -- name: record_unsent
 -- no row, or an open one with a lower attempt -> held or cancelled, without having touched the wire.
