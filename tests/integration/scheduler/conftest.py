@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator
 
 import asyncpg
-import pytest
 import pytest_asyncio
 
 from postroad_common.db import create_pool
 from postroad_stack.databases import Database
-from postroad_stack.pytest_plugin import run
-from postroad_stack.vhosts import VhostSupply
 
 from .depot import Depot, SendersEnd, senders_end
 
@@ -24,12 +21,6 @@ async def depot(database: Database) -> AsyncIterator[Depot]:
     yield depot
     await pool.close()
     await admin.close()
-
-
-@pytest.fixture(scope="module")
-def module_vhost(vhost_supply: VhostSupply) -> str:
-    """One vhost for the tests of a module: what is in its queues is thrown away before each."""
-    return run(vhost_supply.take())
 
 
 @pytest_asyncio.fixture

@@ -3,12 +3,29 @@
 import json
 from collections.abc import AsyncIterator
 
+import aio_pika
 import asyncpg
 import pytest
 
+from postroad_common.amqp import Broker, declare_topology
+from postroad_common.amqp.topology import QUEUES
 from postroad_stack.databases import Database
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 from tests.integration.sender.office import Office, Post, open_post
+
+
+@pytest.fixture
+async def vhost(module_vhost: str) -> str:
+    """The module's vhost with the whole topology, all queues empty."""
+    async with await Broker.connect(module_vhost, name="purge") as broker:
+        await declare_topology(broker)
+    connection = await aio_pika.connect(module_vhost)
+    async with connection:
+        channel = await connection.channel()
+        for queue in QUEUES.values():
+            for name, _ in queue.declarations():
+                await (await channel.get_queue(name, ensure=False)).purge()
+    return module_vhost
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database, clone, drop
 from postroad_stack.process import Process
 from postroad_stack.servers import Stack
-from postroad_stack.vhosts import VhostSupply
 
 from .town import Town, Tracker, listening_port
 
@@ -66,11 +65,6 @@ def module_database(stack: Stack, template_database: Database) -> Iterator[Datab
     own = asyncio.run(clone(stack.postgres.dsn, template_database))
     yield own
     asyncio.run(drop(stack.postgres.dsn, own))
-
-
-@pytest.fixture(scope="module")
-def module_vhost(vhost_supply: VhostSupply) -> str:
-    return asyncio.run(vhost_supply.take())
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,9 @@ CONFIG = """\
  {{kernel, [{{net_ticktime, 8}}]}}].
 """
 
+# sbwt: schedulers that have nothing to do sleep at once; spinning would take the processors from their neighbours.
+ERL_ARGS = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+
 CTL_SCRIPT = """\
 #!/bin/sh
 # rabbitmqctl for this private node
@@ -103,7 +106,7 @@ def node_environment(node: Node, scripts: Path | None) -> dict[str, str]:
         "RABBITMQ_PID_FILE": str(at / "pid"),
         # Replaces its shell by the Erlang machine, so that the process we start is the broker itself.
         "RABBITMQ_ALLOW_INPUT": "1",
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {ERL_ARGS}",
         "ERL_CRASH_DUMP_BYTES": "0",
     }
 

@@ -1,4 +1,5 @@
-"""Fixtures over real servers: `stack`, `private_stack`, `template_database`, `database`, `vhost`.
+"""Fixtures over real servers: `stack`, `private_stack`, `template_database`, `database`, `vhost`,
+`module_vhost`.
 
 Servers start when the first test asks for them. Under xdist the controller starts them, once for all
 workers; under `postroad-stack run` nothing is started, because the addresses are in the environment.
@@ -99,9 +100,19 @@ def vhost_supply(stack: Stack) -> Iterator[VhostSupply]:
 
 
 @pytest.fixture
-def vhost(vhost_supply: VhostSupply) -> str:
+def vhost(vhost_supply: VhostSupply) -> Iterator[str]:
     """AMQP address of a vhost that no other test uses."""
-    return run(vhost_supply.take())
+    url = run(vhost_supply.take())
+    yield url
+    vhost_supply.give_back(url)
+
+
+@pytest.fixture(scope="module")
+def module_vhost(vhost_supply: VhostSupply) -> Iterator[str]:
+    """AMQP address of a vhost for the tests of one module: declaring a whole topology takes a second."""
+    url = run(vhost_supply.take())
+    yield url
+    vhost_supply.give_back(url)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -15,7 +15,7 @@ CTL_LIMIT = 120.0
 SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 ADD = (
-    '[begin rabbit_vhost:add(V, <<"postroad">>), rabbit_auth_backend_internal:set_permissions('
+    '[begin ok = rabbit_vhost:add(V, <<"postroad">>), ok = rabbit_auth_backend_internal:set_permissions('
     '{user}, V, <<".*">>, <<".*">>, <<".*">>, <<"postroad">>) end || V <- {names}], ok.'
 )
 DELETE = '[catch rabbit_vhost:delete(V, <<"postroad">>) || V <- {names}], ok.'

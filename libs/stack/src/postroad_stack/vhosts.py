@@ -10,28 +10,33 @@ BATCH = 8
 
 @dataclass
 class VhostSupply:
-    """Hands out vhosts that nobody has used, and removes used ones when more are made."""
+    """Hands out vhosts that nobody has used, and removes those given back when more are made."""
 
     rabbitmq: RabbitServer
     _fresh: list[tuple[str, str]] = field(default_factory=list)
-    _used: list[str] = field(default_factory=list)
+    _taken: dict[str, str] = field(default_factory=dict)
+    _given_back: list[str] = field(default_factory=list)
 
     async def take(self) -> str:
-        """Return the AMQP address of a vhost that is empty and ours alone."""
+        """Return the AMQP address of a vhost that is empty and the caller's alone until it gives it back."""
         if not self._fresh:
             await self._make()
         name, url = self._fresh.pop()
-        self._used.append(name)
+        self._taken[url] = name
         return url
+
+    def give_back(self, url: str) -> None:
+        """Say that nobody needs this vhost any more."""
+        self._given_back.append(self._taken.pop(url))
 
     async def aclose(self) -> None:
         """Remove all that were made."""
-        names = self._used + [name for name, _ in self._fresh]
+        names = [*self._given_back, *self._taken.values(), *(name for name, _ in self._fresh)]
         if names:
             await self.rabbitmq.delete_vhost(*names)
 
     async def _make(self) -> None:
-        finished, self._used = self._used, []
+        finished, self._given_back = self._given_back, []
         if finished:
             await self.rabbitmq.delete_vhost(*finished)
         names = [f"test-{secrets.token_hex(4)}" for _ in range(BATCH)]
