@@ -12,9 +12,12 @@ from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
 
+import aio_pika
 import asyncpg
 import httpx
 
+from postroad_common.amqp.topology import Queue
+from postroad_stack.eventually import eventually
 from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 
@@ -179,6 +182,19 @@ class World:
             self.counted[mail.subject.partition(" step ")[0]][(mail.recipient, mail.subject)] += 1
             self.counted_up_to = mail.number
         return Counter(self.counted[name])
+
+    async def until_quiet(self, *queues: Queue) -> None:
+        """Wait until no message, as one given again after a kill, is left in the queues or on their ladders."""
+        connection = await aio_pika.connect(self.services.amqp_url)
+        async with connection:
+            channel = await connection.channel()
+
+            async def empty() -> bool:
+                names = [name for queue in queues for name in (queue.name, *map(queue.retry, queue.rungs))]
+                found = [await channel.declare_queue(name, passive=True) for name in names]
+                return not any(queue.declaration_result.message_count for queue in found)
+
+            await eventually(empty, timeout=75, interval=0.2, reason="the queues are empty")
 
     async def reconnect(self) -> None:
         """Connect again for counting, after the database was away."""

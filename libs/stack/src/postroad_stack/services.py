@@ -125,6 +125,10 @@ class Services:
         self.processes[service].remove(process)
         return await self.start(service, env=env)
 
+    async def replace_all(self, service: str, *, env: Mapping[str, str] | None = None) -> list[Process]:
+        """Put fresh processes in the place of all of a service, at once."""
+        return await asyncio.gather(*(self.replace(service, old, env=env) for old in list(self.processes[service])))
+
     async def aclose(self) -> None:
         """Terminate all."""
         running = [process for replicas in self.processes.values() for process in replicas]
