@@ -20,11 +20,11 @@ demo: setup ## Start everything and play a sequence with its recipients; ARGS=--
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## Every kind of proof at reduced size, with real servers
-	@$(STACK) sh -c '$(PYTEST) -n 2 --dist loadscope -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
+	@$(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
 
 prove: setup ## The same at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 2 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
+	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
 
 bench: setup ## Figures, each beside its reference in the same run
 	@$(BIN)/python -m bench $(ARGS)

@@ -71,6 +71,7 @@ async def test_a_paused_server_is_hung_and_goes_on_after(private_stack: Stack) -
         assert await answers(address, limit=10)
 
 
+@pytest.mark.prove
 async def test_a_cluster_of_three_goes_on_without_one_of_them() -> None:
     async with start_stack(rabbitmq_nodes=3) as stack:
         broker = stack.rabbitmq

@@ -7,6 +7,7 @@ from pamqp.common import FieldTable
 
 from postroad_stack import Stack, eventually
 from postroad_stack.databases import ROLES, Database, clone, drop
+from postroad_stack.vhosts import BATCH, VhostSupply
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
 
@@ -61,3 +62,16 @@ async def test_a_vhost_has_no_queue_of_another_test(vhost: str, again: int) -> N
     channel = await connection.channel()
     await channel.declare_queue("left-behind", durable=True, arguments=QUORUM)
     await connection.close()
+
+
+async def test_a_vhost_stays_until_it_is_given_back(stack: Stack) -> None:
+    supply = VhostSupply(stack.rabbitmq)
+    try:
+        kept = await supply.take()
+        for _ in range(2 * BATCH):
+            supply.give_back(await supply.take())
+        connection = await aio_pika.connect(kept)
+        assert not connection.is_closed
+        await connection.close()
+    finally:
+        await supply.aclose()

@@ -118,6 +118,7 @@ async def test_many_tenants_are_relayed_side_by_side(pool: asyncpg.Pool, broker:
     assert await left(pool, tenants) == 0
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("point", ["relay.published", "relay.deleted"])
 async def test_a_relay_killed_between_confirm_and_delete_loses_nothing(
     pool: asyncpg.Pool, broker: Broker, queue: Queue, database: Database, vhost: str, tmp_path: Path, point: str

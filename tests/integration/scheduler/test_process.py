@@ -142,6 +142,7 @@ async def test_a_stop_wish_reaches_a_waiting_enrollment_by_its_message(
     await eventually(lambda: ended(depot, "unenrolled", 1))
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("point", ["taken_up", "claimed", "published", "marked", "settle_committed"])
 async def test_a_scheduler_killed_at_any_point_loses_nothing(
     depot: Depot, senders: SendersEnd, start: Start, point: str

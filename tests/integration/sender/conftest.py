@@ -36,11 +36,11 @@ async def smtp() -> AsyncIterator[SmtpServer]:
 
 
 @pytest.fixture
-async def office(database: Database, vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
+async def office(module_database: Database, vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
     """A furnished office whose sender uses the SMTP server."""
-    admin = await asyncpg.connect(database.admin_dsn)
+    admin = await asyncpg.connect(module_database.admin_dsn)
     await admin.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-    office = Office(database, admin, vhost)
+    office = Office(module_database, admin, vhost)
     await office.furnish(smtp.port)
     yield office
     await admin.close()

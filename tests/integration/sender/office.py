@@ -177,6 +177,10 @@ class Office:
         )
         return [row["outcome"] for row in rows]
 
+    async def value(self, query: str) -> Any:
+        """One value, asked as an administrator; $1 is the tenant."""
+        return await self.admin.fetchval(query, self.tenant_id)
+
     async def execute(self, statement: str, *arguments: object) -> str:
         """Write as an administrator; $1 is the tenant."""
         return await self.admin.execute(statement, self.tenant_id, *arguments)

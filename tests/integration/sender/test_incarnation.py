@@ -149,8 +149,14 @@ async def test_process_that_could_not_renew_in_time_stops_claiming_by_its_own_cl
 
 
 async def test_orderly_end_leaves_an_ended_incarnation(office: Office) -> None:
+    begun = await office.admin.fetchval("SELECT clock_timestamp()")
     async with running_sender(office):
-        await eventually(lambda: office.admin.fetchval("SELECT count(*) = 1 FROM delivery.incarnations"))
+        own = await eventually(
+            lambda: office.admin.fetchval(
+                "SELECT incarnation_id FROM delivery.incarnations WHERE started_at > $1", begun
+            )
+        )
     assert await office.admin.fetchval(
-        "SELECT stopped_at IS NOT NULL AND expires_at <= now() FROM delivery.incarnations"
+        "SELECT stopped_at IS NOT NULL AND expires_at <= now() FROM delivery.incarnations WHERE incarnation_id = $1",
+        own,
     )

@@ -109,7 +109,9 @@ async def test_every_attempt_leaves_its_trace(office: Office, post: Post, smtp: 
         for attempt in (1, 2):
             await post.send(step(item, attempt=attempt))
             await post.answer(step(item, attempt=attempt))
-    rows = await office.admin.fetch("SELECT * FROM delivery.attempts ORDER BY attempt_id")
+    rows = await office.admin.fetch(
+        "SELECT * FROM delivery.attempts WHERE tenant_id = $1 ORDER BY attempt_id", office.tenant_id
+    )
     assert [(row["attempt"], row["outcome"]) for row in rows] == [(1, "deferred"), (2, "accepted")]
     for row in rows:
         assert row["transmitting_at"] <= row["gated_at"] <= row["settled_at"]

@@ -32,7 +32,7 @@ async def test_unknown_address_is_refused_and_bounced_and_the_reply_is_kept(
     row = await office.row(gone)
     assert row is not None
     assert (row["state"], row["reply_code"], row["reply_status"]) == ("refused", 550, "5.1.1")
-    assert await office.admin.fetchval("SELECT array_agg(email) FROM delivery.bounced_addresses") == [
+    assert await office.value("SELECT array_agg(email) FROM delivery.bounced_addresses WHERE tenant_id = $1") == [
         "gone@recipient.example"
     ]
 
@@ -87,13 +87,15 @@ async def test_server_that_is_away_rests_the_sender_and_uses_no_attempt_up(
         await post.send(*items)
         assert await post.answers(items) == ["held"] * 3
         assert [reason["kind"] for reason in post.of(items[0])[0].reasons] == ["sender_paused", "connection_failed"]
-        rest = await office.admin.fetchrow("SELECT * FROM delivery.sender_state")
+        rest = await office.admin.fetchrow("SELECT * FROM delivery.sender_state WHERE tenant_id = $1", office.tenant_id)
         assert rest is not None
         assert rest["retry_at"] > rest["paused_at"]
 
         await post.send(*(step(item, attempt=2) for item in items))
         assert [(await post.answer(step(item, attempt=2))).outcome for item in items] == ["held"] * 3
-    assert await office.admin.fetchval("SELECT count(*) FROM delivery.attempts WHERE outcome = 'deferred'") == 0
+    assert (
+        await office.value("SELECT count(*) FROM delivery.attempts WHERE tenant_id = $1 AND outcome = 'deferred'") == 0
+    )
 
 
 async def test_rest_that_is_over_ends_with_the_first_message_that_is_accepted(
@@ -104,13 +106,17 @@ async def test_rest_that_is_over_ends_with_the_first_message_that_is_accepted(
     async with running_sender(office, pause_outage_seconds=0.2):
         await post.send(item)
         assert (await post.answer(item)).outcome == "held"
-        await eventually(lambda: office.admin.fetchval("SELECT retry_at < now() FROM delivery.sender_state"))
+        await eventually(
+            lambda: office.value("SELECT retry_at < now() FROM delivery.sender_state WHERE tenant_id = $1")
+        )
         for attempt in range(2, 6):
             await post.send(step(item, attempt=attempt))
             if (await post.answer(step(item, attempt=attempt))).outcome == "accepted":
                 break
-            await eventually(lambda: office.admin.fetchval("SELECT retry_at < now() FROM delivery.sender_state"))
-        await eventually(lambda: office.admin.fetchval("SELECT count(*) = 0 FROM delivery.sender_state"))
+            await eventually(
+                lambda: office.value("SELECT retry_at < now() FROM delivery.sender_state WHERE tenant_id = $1")
+            )
+        await eventually(lambda: office.value("SELECT count(*) = 0 FROM delivery.sender_state WHERE tenant_id = $1"))
     assert recipients(smtp) == ["zoe@recipient.example"]
 
 
@@ -125,7 +131,7 @@ async def test_sender_that_somebody_has_mended_is_tried_at_once(office: Office, 
         )
         await post.send(step(item, attempt=2))
         assert (await post.answer(step(item, attempt=2))).outcome == "accepted"
-        await eventually(lambda: office.admin.fetchval("SELECT count(*) = 0 FROM delivery.sender_state"))
+        await eventually(lambda: office.value("SELECT count(*) = 0 FROM delivery.sender_state WHERE tenant_id = $1"))
     assert recipients(smtp) == ["zoe@recipient.example"]
 
 
@@ -136,13 +142,15 @@ async def test_each_failure_in_a_row_rests_the_sender_longer(office: Office, pos
     async with running_sender(office, pause_outage_seconds=0.2, pause_outage_longest_seconds=0.7):
         for attempt in range(1, 5):
             await eventually(
-                lambda: office.admin.fetchval(
-                    "SELECT coalesce(max(retry_at), '-infinity') < now() FROM delivery.sender_state"
+                lambda: office.value(
+                    "SELECT count(*) = 0 FROM delivery.sender_state WHERE tenant_id = $1 AND retry_at >= now()"
                 )
             )
             await post.send(step(item, attempt=attempt))
             await post.answer(step(item, attempt=attempt))
-            rests.append(await office.admin.fetchval("SELECT retry_at - paused_at FROM delivery.sender_state"))
+            rests.append(
+                await office.value("SELECT retry_at - paused_at FROM delivery.sender_state WHERE tenant_id = $1")
+            )
     assert [round(rest.total_seconds(), 1) for rest in rests] == [0.2, 0.4, 0.7, 0.7]
 
 
@@ -166,9 +174,9 @@ async def test_refusal_of_the_sender_rests_it_and_blames_no_contact(
         await post.send(*items)
         assert set(await post.answers(items)) == {"held"}
     assert recipients(smtp) == []
-    rest = await office.admin.fetchval("SELECT retry_at - paused_at FROM delivery.sender_state")
+    rest = await office.value("SELECT retry_at - paused_at FROM delivery.sender_state WHERE tenant_id = $1")
     assert round(rest.total_seconds()) == seconds
-    assert await office.admin.fetchval("SELECT count(*) FROM delivery.bounced_addresses") == 0
+    assert await office.value("SELECT count(*) FROM delivery.bounced_addresses WHERE tenant_id = $1") == 0
     kinds = {tuple(reason["kind"] for reason in post.of(item)[0].reasons) for item in items}
     assert kinds <= {("sender_paused", "server_answered"), ("sender_paused",)}
 

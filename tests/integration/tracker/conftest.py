@@ -14,9 +14,8 @@ import pytest
 import pytest_asyncio
 
 from postroad_common.sealing import KeyRing
-from postroad_stack.databases import Database, clone, drop
+from postroad_stack.databases import Database
 from postroad_stack.process import Process
-from postroad_stack.servers import Stack
 
 from .town import Town, Tracker, listening_port
 
@@ -58,13 +57,6 @@ def trackers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trackers]:
     started = Trackers(tmp_path_factory.mktemp("trackers"))
     yield started
     started.stop()
-
-
-@pytest.fixture(scope="module")
-def module_database(stack: Stack, template_database: Database) -> Iterator[Database]:
-    own = asyncio.run(clone(stack.postgres.dsn, template_database))
-    yield own
-    asyncio.run(drop(stack.postgres.dsn, own))
 
 
 @pytest.fixture(scope="module")

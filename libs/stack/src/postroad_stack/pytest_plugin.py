@@ -1,5 +1,5 @@
 """Fixtures over real servers: `stack`, `private_stack`, `template_database`, `database`, `vhost`,
-`module_vhost`.
+`module_database`, `module_vhost`.
 
 Servers start when the first test asks for them. Under xdist the controller starts them, once for all
 workers; under `postroad-stack run` nothing is started, because the addresses are in the environment.
@@ -86,6 +86,14 @@ def template_database(stack: Stack, migrate: Migrate) -> Iterator[Database]:
 @pytest.fixture
 def database(stack: Stack, template_database: Database) -> Iterator[Database]:
     """A test's own migrated database, dropped with whatever is still connected."""
+    own = run(clone(stack.postgres.dsn, template_database))
+    yield own
+    run(drop(stack.postgres.dsn, own))
+
+
+@pytest.fixture(scope="module")
+def module_database(stack: Stack, template_database: Database) -> Iterator[Database]:
+    """A migrated database for the tests of one module, each of which makes tenants of its own."""
     own = run(clone(stack.postgres.dsn, template_database))
     yield own
     run(drop(stack.postgres.dsn, own))
