@@ -19,12 +19,12 @@ setup: ## Make .venv from the lock; installs what is missing, again only what ch
 demo: setup ## Start everything and play a sequence with its recipients; ARGS=--once ends by itself
 	@$(BIN)/python -m examples.demo $(ARGS)
 
-test: setup ## Every kind of proof at reduced size, with real servers
+test: setup ## The proofs at reduced size, with real servers
 	@$(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
 
-prove: setup ## The same at full size; SEED=N repeats a run
+prove: setup ## All proofs at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
+	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
 
 bench: setup ## Figures, each beside its reference in the same run
 	@$(BIN)/python -m bench $(ARGS)

@@ -165,6 +165,14 @@ async def test_connection_lost_at_each_point_says_whether_the_dot_was_written(
     assert (result.phase, result.dot_written) == (phase, dot_written)
 
 
+@pytest.mark.parametrize("size", ["0", "", "²", "9" * 5000, "-1", "1e3"])
+async def test_limit_that_is_no_number_of_bytes_limits_nothing(size: str) -> None:
+    script = [("EHLO", f"250-me\r\n250 SIZE {size}"), *[(line, "250 ok") for line in ("MAIL", "RCPT")]]
+    async with scripted([*script, ("DATA", "354 go"), (".", "250 ok")]) as server:
+        result = await (await connected(server.port)).send(ENVELOPE, MESSAGE)
+    assert isinstance(result, Answered)
+
+
 @pytest.mark.parametrize(("silent_at", "dot_written"), [(2, False), (4, True)])
 async def test_silence_is_a_loss_and_closes_the_connection(silent_at: int, dot_written: bool) -> None:
     script = [("EHLO", PLAIN), ("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go"), (".", "250 ok")]

@@ -86,11 +86,17 @@ async def problem_middleware(request: web.Request, handler: Handler) -> web.Stre
             raise
         return render(_from_http(error))
     except (*RETRYABLE, *CONNECTION_ERRORS, BrokerError) as error:
-        _log.warning("request failed for now", path=request.path, error=repr(error))
+        _log.warning("request failed for now", route=route_of(request), error=repr(error))
         return render(_unavailable())
     except Exception:  # noqa: BLE001 - the client gets a problem, the log the cause
-        _log.exception("request failed", method=request.method, path=request.path)
+        _log.exception("request failed", method=request.method, route=route_of(request))
         return render(Problem(500, "internal_error", "The service failed", "It is logged; trying again may help."))
+
+
+def route_of(request: web.Request) -> str:
+    """The route's pattern, for logs and metrics: the path itself may hold an address or a token that works."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "(none)"
 
 
 def invalid(errors: Sequence[Any]) -> Problem:

@@ -12,7 +12,7 @@ from opentelemetry.trace import Span
 
 from postroad_common import telemetry
 from postroad_common.metrics import REQUESTS, exposition
-from postroad_common.problems import Handler, problem_middleware
+from postroad_common.problems import Handler, problem_middleware, route_of
 
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong and what to do about it."""
@@ -65,7 +65,7 @@ def _observe(*, trusts_callers_trace: bool) -> Middleware:
         if request.path in _OPERATORS_PATHS:
             return await handler(request)
         started = time.perf_counter()
-        route = _route(request)
+        route = route_of(request)
         parent = request.headers.get("traceparent") if trusts_callers_trace else None
         with telemetry.root_span(f"{request.method} {route}", parent=parent) as span:
             response = await handler(request)
@@ -79,12 +79,6 @@ def _observe(*, trusts_callers_trace: bool) -> Middleware:
 def _note(span: Span, status: int) -> None:
     if span.is_recording():
         span.set_attribute("http.response.status_code", status)
-
-
-def _route(request: web.Request) -> str:
-    """The route's pattern: the path itself would make a metric of each id."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "(none)"
 
 
 async def _healthz(_request: web.Request) -> web.Response:

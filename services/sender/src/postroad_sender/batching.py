@@ -92,7 +92,8 @@ class Batcher(Generic[T, R]):
             answers = await self._persist([entry for entries, _ in calls for entry in entries])
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             if len(calls) == 1:
-                calls[0][1].set_exception(error)
+                if not calls[0][1].done():
+                    calls[0][1].set_exception(error)
                 return
             # One caller's data must not fail the others'.
             for call in calls:

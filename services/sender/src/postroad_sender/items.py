@@ -19,7 +19,6 @@ Key: TypeAlias = tuple[UUID, UUID, str]
 """Tenant, enrollment, step key: what the ledger is unique on."""
 
 FINAL = frozenset({"accepted", "refused", "unknown", "cancelled"})
-OPEN = frozenset({"held", "deferred"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,7 +255,11 @@ class Lane:
 
     async def _blame_sender(self, judgement: Judgement, pause: Pause) -> Judgement:
         """The server refused the sender, not the contact: let it rest and hold the message."""
-        rest = await self._begin_rest(pause, judgement.reasons[0])
+        try:
+            rest = await self._begin_rest(pause, judgement.reasons[0])
+        except Exception:  # noqa: BLE001 - the message's own outcome is known and must be recorded all the same
+            _log.exception("a sender could not be put to rest", sender=str(self._sender_id))
+            return judgement
         self._withhold_all(rest)
         return replace(judgement, reasons=rest.reasons)
 

@@ -1,6 +1,7 @@
 """One SMTP connection: a pipelining client that always knows whether the final dot was written."""
 
 import asyncio
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -94,8 +95,7 @@ class Connection(asyncio.Protocol):
 
     async def send(self, envelope: Envelope, message: bytes) -> Result:
         """Hand one message over and say exactly how far it came. Never raises for what the server does."""
-        size = self.extensions.get("SIZE", "")
-        if size.isdigit() and 0 < int(size) < len(message):
+        if 0 < (size := self._largest_message()) < len(message):
             return Unfit(f"the message has {len(message)} bytes and the server takes {size}")
         if envelope.needs_utf8 and "SMTPUTF8" not in self.extensions:
             return Unfit("the address is not ASCII and the server does not offer SMTPUTF8 (RFC 6531)")
@@ -108,11 +108,19 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             self._end("cancelled")
             raise
+        except Exception as error:  # noqa: BLE001 - how far it came counts, whatever failed
+            self._end(f"failed: {error!r}")
+            result = Lost(progress.phase, progress.dot_written, repr(error))
         self.ready()
         self.sent += 1
         if isinstance(result, Answered) and result.reply.closes:
             self._end("the server closes the connection: 421")
         return result
+
+    def _largest_message(self) -> int:
+        """Bytes that the server announced to take at most (RFC 1870), at most 20 digits; 0: it named no limit."""
+        size = self.extensions.get("SIZE", "")
+        return int(size) if re.fullmatch("[0-9]{1,20}", size) else 0
 
     async def command(self, line: bytes) -> Reply:
         """Send one command line, without its CRLF, and wait for its reply. Raises ConnectionEndedError."""

@@ -62,7 +62,12 @@ async def _dial(server: Server, dialing: Dialing) -> Connection | DialFailure:
     failure = DialFailure(Phase.CONNECT, None, "no address")
     for address in addresses:
         try:
-            connection = await _open(address, server, dialing)
+            # A silent address, as where IPv6 leads nowhere, must not use up the time of the others.
+            async with asyncio.timeout(dialing.connect_timeout / len(addresses)):
+                connection = await _open(address, server, dialing)
+        except TimeoutError:
+            failure = DialFailure(Phase.CONNECT, None, f"{address} does not answer")
+            continue
         except (OSError, ssl.SSLError) as error:
             phase = Phase.TLS if isinstance(error, ssl.SSLError) else Phase.CONNECT
             failure = DialFailure(phase, None, str(error) or type(error).__name__)
@@ -96,6 +101,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip in NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.is_reserved:  # IPv4-compatible addresses and local NAT64 (RFC 8215) among them
+            return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -32,7 +32,8 @@ WITH open AS MATERIALIZED (
     UNION
     SELECT o.stop_id, m.message_id, m.state
     FROM open o
-    JOIN views.messages m ON m.tenant_id = o.tenant_id AND m.state = 'transmitting' AND m.recipient = o.email
+    JOIN views.messages m ON m.tenant_id = o.tenant_id AND m.recipient = o.email
+      AND (m.state = 'transmitting' OR (m.state = 'unknown' AND m.settled_at > postroad.now() - $4::interval))
 )
 UPDATE tracking.stops s
 SET acknowledged_at = postroad.now(),

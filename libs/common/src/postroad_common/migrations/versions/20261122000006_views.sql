@@ -3,7 +3,7 @@
 -- Which tenants have messages to relay: ids only, across the wall. From one tenant to the next by the primary key,
 -- because a backlog may be long.
 CREATE FUNCTION sequence.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
     WITH RECURSIVE tenant AS (
         (SELECT tenant_id FROM sequence.outbox ORDER BY tenant_id LIMIT 1)
@@ -12,10 +12,11 @@ $$
                 WHERE o.tenant_id > tenant.tenant_id ORDER BY o.tenant_id LIMIT 1)
         FROM tenant WHERE tenant.tenant_id IS NOT NULL
     )
-    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
+    -- At random, so that no number of busy tenants keeps another one waiting.
+    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL ORDER BY random() LIMIT up_to
 $$;
 CREATE FUNCTION tracking.tenants_with_outbox(up_to integer) RETURNS SETOF uuid
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS
 $$
     WITH RECURSIVE tenant AS (
         (SELECT tenant_id FROM tracking.outbox ORDER BY tenant_id LIMIT 1)
@@ -24,7 +25,8 @@ $$
                 WHERE o.tenant_id > tenant.tenant_id ORDER BY o.tenant_id LIMIT 1)
         FROM tenant WHERE tenant.tenant_id IS NOT NULL
     )
-    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL LIMIT up_to
+    -- At random, so that no number of busy tenants keeps another one waiting.
+    SELECT tenant_id FROM tenant WHERE tenant_id IS NOT NULL ORDER BY random() LIMIT up_to
 $$;
 -- Tenants with young events that have not found their message, page by page: some never do, and must not stand before
 -- the others.
