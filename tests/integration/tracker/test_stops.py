@@ -79,6 +79,14 @@ async def test_unknown_that_a_suspended_sender_may_hold_is_listed_and_an_old_one
     assert (await town.post(mill.sendgrid_path, complaint(mill, old))).json()["on_the_wire"] == []
 
 
+async def test_what_is_or_may_be_on_its_way_to_the_same_address_is_listed_whosever_it_is(town: Town) -> None:
+    mill = await town.tenant()
+    mail, other = await town.mail(mill), await town.mail(mill)
+    unknown = await town.mail(mill, "unknown", contact=(other.contact_id, mail.email))
+    answer = await town.post(mill.sendgrid_path, complaint(mill, mail))
+    assert answer.json()["on_the_wire"] == [str(unknown.message_id)]
+
+
 async def test_reply_stops_its_enrollment_and_no_other(town: Town) -> None:
     mill = await town.tenant()
     mail = await town.mail(mill)

@@ -192,18 +192,16 @@ class Lane:
 
     async def _render_all(self, batch: Sequence[Work]) -> list[tuple[Work, RenderedMail]]:
         ready = []
-        begun = time.perf_counter()
         for work in batch:
             rendered = self._render(work)
             if isinstance(rendered, RenderFailed):
                 await self._withhold([work], (rendered,))
             else:
                 ready.append((work, rendered))
-        RENDER_TIME.observe((time.perf_counter() - begun) / len(batch))
         return ready
 
     def _render(self, work: Work) -> RenderedMail | RenderFailed:
-        with item_span("render", work.traceparent) as work.traceparent:
+        with RENDER_TIME.time(), item_span("render", work.traceparent) as work.traceparent:
             return render(work.due, work.inputs, self._tools.stamp, traceparent=work.traceparent)
 
     async def _hand_over(self, work: Work, mail: RenderedMail, permit: Permit, connection: Connection) -> None:

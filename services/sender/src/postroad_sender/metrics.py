@@ -22,7 +22,7 @@ SMTP_TIME: Final = Histogram(
 )
 RENDER_TIME: Final = Histogram(
     "postroad_sender_render_seconds",
-    "Rendering one message, averaged over those rendered together.",
+    "Rendering one message.",
     registry=REGISTRY,
     buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
 )
