@@ -3,7 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STACK := $(BIN)/postroad-stack run --
 PYTEST := $(BIN)/python -m pytest
-QUICK := tests/unit tests/architecture tests/integration
+TESTS := tests/acceptance tests/integration tests/architecture tests/unit
+IN_PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
 CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
 SEED ?= $(shell date +%s)
 ARGS ?=
@@ -20,11 +21,11 @@ demo: setup ## Start everything and play a sequence with its recipients; ARGS=--
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## The proofs at reduced size, with real servers
-	@$(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope -m "not prove" $(QUICK) && $(PYTEST) -m "not prove" tests/acceptance'
+	@$(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not prove and not alone" $(TESTS) && $(PYTEST) -m "not prove and alone" $(TESTS)'
 
 prove: setup ## All proofs at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) -n 3 --dist loadscope $(QUICK) && $(PYTEST) tests/acceptance'
+	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) -m alone $(TESTS)'
 
 bench: setup ## Figures, each beside its reference in the same run
 	@$(BIN)/python -m bench $(ARGS)

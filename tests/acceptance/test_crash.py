@@ -135,6 +135,7 @@ async def enroll_until_answered(world: World, sequence_id: str, contacts: list[s
         await world.enroll(sequence_id, contacts)
 
 
+@pytest.mark.alone
 async def test_random_kills_under_load_lose_nothing_and_send_nothing_twice(crew: World) -> None:
     people, sender_kills, scheduler_kills = (10_000, 10, 5) if FULL else (1_000, 4, 2)
     rng = random.Random(SEED)

@@ -16,6 +16,8 @@ import pytest
 from postroad_stack import Stack
 from postroad_stack.eventually import eventually
 
+pytestmark = pytest.mark.alone  # a demo gives the roles of the whole server other passwords
+
 ROOT = Path(__file__).parents[2]
 FEW = "email,first_name,timezone\nada@example.com,Ada,Europe/London\nlin@example.net,林,Asia/Taipei\n"
 

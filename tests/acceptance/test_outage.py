@@ -16,7 +16,7 @@ from postroad_stack.smtp_server import running_smtp_server
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
 PEOPLE = 800
 STEPS = 2

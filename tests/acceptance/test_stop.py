@@ -20,7 +20,7 @@ from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 6_000 if FULL else 2_500

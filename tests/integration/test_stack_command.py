@@ -50,7 +50,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
             command.kill()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [pytest.param(signal.SIGINT, marks=pytest.mark.prove), signal.SIGKILL])
 async def test_nothing_outlives_a_stack_that_is_interrupted_or_killed(ending: signal.Signals) -> None:
     with running("up") as (command, root):
         assert len(processes_in(root)) >= 3

@@ -7,7 +7,7 @@ from pamqp.common import FieldTable
 
 from postroad_stack import Stack, eventually
 from postroad_stack.databases import ROLES, Database, clone, drop
-from postroad_stack.vhosts import BATCH, VhostSupply
+from postroad_stack.vhosts import VhostSupply
 
 QUORUM: FieldTable = {"x-queue-type": "quorum"}
 
@@ -65,10 +65,10 @@ async def test_a_vhost_has_no_queue_of_another_test(vhost: str, again: int) -> N
 
 
 async def test_a_vhost_stays_until_it_is_given_back(stack: Stack) -> None:
-    supply = VhostSupply(stack.rabbitmq)
+    supply = VhostSupply(stack.rabbitmq, batch=2)
     try:
         kept = await supply.take()
-        for _ in range(2 * BATCH):
+        for _ in range(4):
             supply.give_back(await supply.take())
         connection = await aio_pika.connect(kept)
         assert not connection.is_closed

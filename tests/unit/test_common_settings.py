@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from postroad_common.errors import SettingsError
-from postroad_common.settings import CommonSettings, load_settings
+from postroad_common.settings import CommonSettings, LinkSettings, load_settings
 from postroad_common.settings_page import page
 
 KEYS = "k1:" + base64.b64encode(bytes(range(32))).decode()
@@ -94,6 +94,31 @@ def test_settings_do_not_change() -> None:
     settings = load_settings(BakerSettings)
     with pytest.raises(ValidationError):
         settings.ovens = 4  # type: ignore[misc]  # what must fail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "track.example",
+        "ftp://track.example",
+        "https://",
+        "https://u:p@track.example",
+        "https://t.example/?a",
+        "https://t.example:99999",
+    ],
+)
+def test_what_is_no_base_url_of_the_tracker_stops_the_start(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("POSTROAD_TRACKING_URL", url)
+
+    with pytest.raises(SettingsError, match="POSTROAD_TRACKING_URL"):
+        load_settings(LinkSettings)
+
+
+def test_the_tracker_s_base_url_loses_its_last_slash_and_keeps_its_path(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("POSTROAD_TRACKING_URL", "https://track.example:8443/t/")
+
+    assert load_settings(LinkSettings).tracking_url == "https://track.example:8443/t"
 
 
 def test_the_page_names_every_setting_with_its_default_and_meaning() -> None:

@@ -5,11 +5,18 @@ from uuid import UUID
 
 import pytest
 
+from postroad_common.db import transaction
 from postroad_engine.reasons import EnrollmentPaused, SenderPaused, SequenceInactive, SequenceState
+from postroad_scheduler import reconsidering
+from postroad_scheduler.context import Context
+from postroad_scheduler.definitions import Definitions
+from postroad_scheduler.deliberation import Case, look_again
 from postroad_scheduler.reconsidering import reconsider
 from postroad_scheduler.sequences import on_sequence_changed
+from postroad_scheduler.store import due
+from postroad_scheduler.values import Change, Claimed
 
-from .depot import Course, Depot, SendersEnd, keys, settled
+from .depot import RULES, Course, Depot, SendersEnd, keys, settled
 
 NOW = timedelta(0)
 SECOND = timedelta(seconds=1)
@@ -213,3 +220,46 @@ async def test_an_intent_older_than_the_taking_up_is_honoured(depot: Depot, send
     assert (row["state"], row["phase"]) == {"pause": ("paused", "held"), "stop": ("unenrolled", "ended")}[state]
     assert await depot.slots([enrollment]) == (1 if state == "pause" else 0)
     assert senders.items == []
+
+
+async def test_what_cannot_be_decided_is_held_for_a_person_and_tried_again_later(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant_id = await depot.tenant()
+    sequences = [await depot.sequence(tenant_id, MINUTE) for _ in range(3)]
+    sound, lost, broken = [(await depot.running(sequence))[0] for sequence in sequences]
+    for sequence in sequences:
+        await depot.set_sequence(sequence, "paused")
+    await depot.admin.execute("SET session_replication_role = replica")  # steps do not change; here they do
+    await depot.admin.execute("DELETE FROM sequence.steps WHERE sequence_id = $1", sequences[1].sequence_id)
+
+    def decide_unless_broken(case: Case, *, overdue: bool) -> Change | None:
+        if case.progress.enrollment_id == broken:
+            raise ArithmeticError("of no use to anybody")
+        return look_again(case, overdue=overdue)
+
+    monkeypatch.setattr(reconsidering, "look_again", decide_unless_broken)
+    now = await depot.travel(2 * MINUTE)
+    context = Context(depot.pool, RULES, Definitions())  # a replica that knows no definition yet
+
+    claimed = await claim_all(depot, tenant_id)
+    await reconsidering.look(context, claimed)
+
+    assert [(await depot.progress(one))["needs_attention_at"] for one in (sound, lost, broken)] == [None, now, now]
+    for one, why in ((lost, "are not there"), (broken, "ArithmeticError")):
+        row = await depot.progress(one)
+        assert (row["state"], row["phase"], row["wake_at"]) == ("active", "held", now + RULES.policy.look_again)
+        assert "cannot_decide" in row["reason"]
+        assert why in row["reason"]
+    monkeypatch.undo()
+    await depot.travel(RULES.policy.look_again)
+    await reconsidering.look(context, await claim_all(depot, tenant_id))
+    row = await depot.progress(broken)
+    assert (row["phase"], row["needs_attention_at"]) == ("held", None), "held for the pause, as it should be"
+
+
+async def claim_all(depot: Depot, tenant_id: UUID) -> list[Claimed]:
+    """What one round of a replica claims."""
+    terms = due.Terms(per_tenant=100, in_flight=100, lease=MINUTE, max_emissions=RULES.max_emissions)
+    async with transaction(depot.pool, tenant_id) as conn:
+        return await due.claim(conn, [tenant_id], terms)

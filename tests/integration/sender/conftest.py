@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import aio_pika
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from postroad_common.amqp import Broker, declare_topology
 from postroad_common.amqp.topology import QUEUES
@@ -14,25 +15,39 @@ from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 from tests.integration.sender.office import Office, Post, open_post
 
 
-@pytest.fixture
-async def vhost(module_vhost: str) -> str:
-    """The module's vhost with the whole topology, all queues empty."""
-    async with await Broker.connect(module_vhost, name="purge") as broker:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def declared_vhost(module_vhost: str) -> str:
+    """The module's vhost with the whole topology."""
+    async with await Broker.connect(module_vhost, name="declare") as broker:
         await declare_topology(broker)
-    connection = await aio_pika.connect(module_vhost)
-    async with connection:
-        channel = await connection.channel()
-        for queue in QUEUES.values():
-            for name, _ in queue.declarations():
-                await (await channel.get_queue(name, ensure=False)).purge()
     return module_vhost
 
 
 @pytest.fixture
-async def smtp() -> AsyncIterator[SmtpServer]:
-    """A recording SMTP server that keeps whole messages."""
+async def vhost(declared_vhost: str) -> str:
+    """The module's vhost, all queues empty."""
+    connection = await aio_pika.connect(declared_vhost)
+    async with connection:
+        channel = await connection.channel()
+        for queue in QUEUES.values():
+            for name, _ in queue.declarations():
+                left = await channel.declare_queue(name, passive=True)
+                if left.declaration_result.message_count:
+                    await left.purge()
+    return declared_vhost
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def smtp_process() -> AsyncIterator[SmtpServer]:
+    """The module's SMTP server."""
     async with running_smtp_server(store=True) as server:
         yield server
+
+
+@pytest.fixture
+async def smtp(smtp_process: SmtpServer) -> SmtpServer:
+    """A recording SMTP server that keeps whole messages, as if it had just been started."""
+    return await smtp_process.afresh()
 
 
 @pytest.fixture

@@ -67,6 +67,23 @@ async def test_end_under_load_leaves_nothing_transmitting_and_the_next_process_g
     assert await office.admin.fetchval("SELECT count(*) FROM delivery.incarnations WHERE stopped_at IS NULL") == 0
 
 
+async def test_a_server_that_hardly_moves_holds_up_no_other_tenant(
+    office: Office, post: Post, smtp: SmtpServer
+) -> None:
+    other = Office(office.database, office.admin, office.amqp_url)
+    await other.furnish(smtp.port)
+    await smtp.set_behaviour(Behaviour((delay(4000, "slow*"),)))
+    slow = await office.enroll_all([f"slow{number}@recipient.example" for number in range(40)])
+    (quick,) = await other.enroll_all(["quick@recipient.example"])
+
+    async with running_sender(office, prefetch=8):
+        for item in slow:
+            await post.send(item)
+        await Post(other, post.broker).send(quick)
+
+        assert (await post.answer(quick, timeout=6)).outcome == "accepted"
+
+
 async def test_end_does_not_wait_for_what_has_not_begun(office: Office, post: Post, smtp: SmtpServer) -> None:
     await office.execute("UPDATE sequence.senders SET max_connections = 1 WHERE tenant_id = $1")
     await smtp.set_behaviour(Behaviour((delay(300),)))

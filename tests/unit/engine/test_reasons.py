@@ -61,7 +61,7 @@ def test_a_reason_says_itself_in_one_english_sentence(reason: Reason) -> None:
 
 def test_the_kinds_are_a_contract() -> None:
     assert [cls.kind for cls in KINDS] == [
-        "already_ended", "connection_failed", "contact_gone", "delay_after", "enrollment_paused",
+        "already_ended", "cannot_decide", "connection_failed", "contact_gone", "delay_after", "enrollment_paused",
         "enrollment_stopped", "expired", "incarnation_expired", "no_answer_from_sender", "not_ours",
         "outcome_unknown", "overdue", "preferred_time", "refused", "render_failed", "retries_exhausted", "retry_at",
         "sender_paused", "sequence_finished", "sequence_inactive", "server_answered", "settled_by_evidence",

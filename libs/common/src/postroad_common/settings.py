@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
 
 from postroad_common.errors import SettingsError
 from postroad_common.sealing import KeyRing
@@ -29,6 +30,7 @@ FOREIGN: Final = (
     "POSTROAD_API_KEY",
     "POSTROAD_ROLE_PASSWORD",
     "POSTROAD_OPERATOR_TOKEN",
+    "POSTROAD_TRACKING_URL",
 )
 """Beginnings of names that belong to other programs of ours: not for this one to judge."""
 
@@ -41,6 +43,18 @@ def _common(name: str, description: str, **options: Any) -> Any:
 def _readable_keys(value: SecretStr) -> SecretStr:
     KeyRing.parse(value.get_secret_value())
     return value
+
+
+def _base_url(value: str) -> str:
+    """An address that paths can be put behind, without a slash at its end."""
+    try:
+        url = URL(value)
+        sound = url.scheme in ("http", "https") and bool(url.host) and url.explicit_port != 0
+    except ValueError:
+        sound = False
+    if not sound or url.user or url.query_string or url.fragment or "?" in value or "#" in value:
+        raise ValueError("an address such as https://track.example.com is needed, without user, query or fragment")
+    return value.rstrip("/")
 
 
 class CommonSettings(BaseSettings):
@@ -88,9 +102,6 @@ class CommonSettings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0)] = _common(
         "drain_seconds", "After SIGTERM, how long work in hand may take to end.", default=20.0
     )
-    tracking_url: str = _common(
-        "tracking_url", "Public base URL of the tracker, as it stands in mails.", default="http://127.0.0.1:8083"
-    )
     if __debug__:
         fault_kill: str | None = _common(
             "fault_kill",
@@ -98,6 +109,15 @@ class CommonSettings(BaseSettings):
             "Absent under `python -O`.",
             default=None,
         )
+
+
+class LinkSettings(CommonSettings):
+    """What those services read besides that give out addresses of the tracker."""
+
+    tracking_url: Annotated[str, AfterValidator(_base_url)] = _common(
+        "tracking_url",
+        "Public base URL of the tracker, `https://track.example.com`: as it stands in mails and in webhook addresses.",
+    )
 
 
 SettingsT = TypeVar("SettingsT", bound=CommonSettings)

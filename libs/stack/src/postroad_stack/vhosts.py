@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 from postroad_stack.servers import RabbitServer
 
-BATCH = 8
-
 
 @dataclass
 class VhostSupply:
     """Hands out vhosts that nobody has used, and removes those given back when more are made."""
 
     rabbitmq: RabbitServer
+    batch: int = 8
     _fresh: list[tuple[str, str]] = field(default_factory=list)
     _taken: dict[str, str] = field(default_factory=dict)
     _given_back: list[str] = field(default_factory=list)
@@ -39,5 +38,5 @@ class VhostSupply:
         finished, self._given_back = self._given_back, []
         if finished:
             await self.rabbitmq.delete_vhost(*finished)
-        names = [f"test-{secrets.token_hex(4)}" for _ in range(BATCH)]
+        names = [f"test-{secrets.token_hex(4)}" for _ in range(self.batch)]
         self._fresh = list(zip(names, await self.rabbitmq.create_vhosts(names), strict=True))

@@ -1,6 +1,7 @@
 """Locked rows, read with all that bears on them, and written as decided."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -13,9 +14,12 @@ from postroad_scheduler.values import Change, Progress
 
 _log = structlog.get_logger()
 
+NOT_THERE: Final = "its contact, its enrollment or the steps of its sequence version are not there"
+"""Why a row is no case."""
+
 
 async def read_cases(context: Context, conn: AnyConnection, rows: Sequence[Progress]) -> list[Case]:
-    """The rows as cases. Facts are read now, after the rows were locked."""
+    """The rows as cases, without those whose enrollment or version is not there. Facts are read now, rows locked."""
     if not rows:
         return []
     situations = await store.read_situations(conn, [row.key for row in rows])
@@ -25,7 +29,7 @@ async def read_cases(context: Context, conn: AnyConnection, rows: Sequence[Progr
         situation = situations.get(row.key)
         definition = None if situation is None else definitions.get(situation.version_key)
         if situation is None or definition is None:
-            _log.error("progress without its enrollment or version", tenant=row.tenant_id, enrollment=row.enrollment_id)
+            _log.error(NOT_THERE, tenant=row.tenant_id, enrollment=row.enrollment_id)
         else:
             cases.append(Case(row, situation, definition, context.rules))
     return cases

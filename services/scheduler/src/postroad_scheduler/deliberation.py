@@ -1,7 +1,7 @@
 """From rows to what becomes of them: the engine's decisions as values to store. Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -10,7 +10,7 @@ from postroad_engine.decide import after_settlement, decide
 from postroad_engine.definition import SequenceDefinition
 from postroad_engine.facts import End, EnrollmentView, Hold, Outcome, Policy, Send, Settlement
 from postroad_engine.inputs import inputs_hash
-from postroad_engine.reasons import BounceType, NoAnswerFromSender, StopKind, from_json
+from postroad_engine.reasons import BounceType, CannotDecide, NoAnswerFromSender, StopKind, from_json
 from postroad_engine.state_machine import EnrollmentState
 from postroad_scheduler.changes import beginning, decided, reasons_json, state_after, unchanged
 from postroad_scheduler.values import Beginning, Change, Progress, Situation
@@ -82,6 +82,16 @@ def look_again(case: Case, *, overdue: bool) -> Change | None:
         return _while_asked(case, decision, digest, overdue=overdue)
     change = decided(case.progress, decision, now, digest)
     return _without_decision(change, policy) if _says_nothing_new(case.progress, change) else change
+
+
+def undecidable(progress: Progress, why: str, now: datetime, policy: Policy) -> Change:
+    """A row that cannot be decided over is held for a person, and looked at again by itself in case that helped."""
+    return unchanged(progress)._replace(
+        phase="held",
+        wake_at=now + policy.look_again,
+        reasons=reasons_json((CannotDecide(why),)),
+        needs_attention_at=progress.needs_attention_at or now,
+    )
 
 
 def _while_asked(case: Case, decision: Send | Hold, digest: bytes, *, overdue: bool) -> Change | None:

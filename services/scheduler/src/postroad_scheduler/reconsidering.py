@@ -6,15 +6,15 @@ from typing import Final
 
 import structlog
 
-from postroad_common.db import transaction
+from postroad_common.db import AnyConnection, transaction
 from postroad_common.lifecycle import is_outage
 from postroad_engine.reasons import StopKind
-from postroad_scheduler.cases import read_cases, write_changes
+from postroad_scheduler.cases import NOT_THERE, read_cases, write_changes
 from postroad_scheduler.context import Context
-from postroad_scheduler.deliberation import Case, look_again, stopped_by
+from postroad_scheduler.deliberation import Case, look_again, stopped_by, undecidable
 from postroad_scheduler.metrics import UNANSWERED
 from postroad_scheduler.store import progress as store
-from postroad_scheduler.values import Change, Claimed, Key
+from postroad_scheduler.values import Change, Claimed, Key, Progress
 
 _log = structlog.get_logger()
 
@@ -46,14 +46,26 @@ async def look(context: Context, claimed: Sequence[Claimed]) -> None:
             return
         row = claimed[0]
         _log.exception("cannot decide", tenant=row.tenant_id, enrollment=row.enrollment_id)
+        async with transaction(context.pool, row.tenant_id) as conn:
+            await _hold(context, conn, await store.lock_due(conn, claimed), f"{type(error).__name__}, see the log")
 
 
 async def _look(context: Context, claimed: Sequence[Claimed]) -> None:
     async with transaction(context.pool, {row.tenant_id for row in claimed}) as conn:
-        cases = await read_cases(context, conn, await store.lock_due(conn, claimed))
+        rows = await store.lock_due(conn, claimed)
+        cases = await read_cases(context, conn, rows)
         changes = [change for case in cases if (change := look_again(case, overdue=True)) is not None]
         await write_changes(conn, cases, changes)
+        readable = {case.progress.key for case in cases}
+        await _hold(context, conn, [row for row in rows if row.key not in readable], NOT_THERE)
     UNANSWERED.inc(sum(map(_gives_up, changes)))
+
+
+async def _hold(context: Context, conn: AnyConnection, rows: Sequence[Progress], why: str) -> None:
+    """Hold what cannot be decided over: claimed again and again, it would stand before what is due."""
+    if rows:
+        now = await store.now(conn)
+        await store.apply(conn, [undecidable(row, why, now, context.rules.policy) for row in rows], now)
 
 
 def _told(case: Case, stop: StopKind | None) -> Case:

@@ -27,7 +27,7 @@ class SchedulerSettings(CommonSettings):
         default=500, description="Rows of one tenant in one claim at most."
     )
     in_flight_per_tenant: Annotated[int, Field(ge=1)] = Field(
-        default=5000, description="Steps of one tenant that may be with the senders at once; more wait in the database."
+        default=2000, description="Steps of one tenant that may be with the senders at once; more wait in the database."
     )
     lease_seconds: _Seconds = Field(
         default=30.0, description="How long a claim holds; afterwards the same attempt is claimed and published again."
@@ -36,7 +36,9 @@ class SchedulerSettings(CommonSettings):
         default=600.0, description="How long a sender may take to settle a step before it is published again."
     )
     max_emissions: Annotated[int, Field(ge=1)] = Field(
-        default=5, description="Publishes of one attempt without an answer, after which it is held and needs attention."
+        default=8,
+        description="Publishes of one attempt without an answer, after which it is held and needs attention. Times "
+        "`answer_seconds`, it should be longer than a slow mail server takes for all that may be in flight.",
     )
     look_again_seconds: _Seconds = Field(
         default=900.0, description="How long a hold lasts that a person must end, before it is looked at anyway."

@@ -62,7 +62,8 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
     service.spawn(drain_lanes, "drain lanes")
     service.repeat(lanes.sweep, SWEEP_EVERY, "sweep lanes")
     service.repeat(recover_orphans, timedelta(seconds=settings.recovery_seconds), "recovery")
-    service.consume(SENDER_DUE, DueConsumer(sending), prefetch=settings.prefetch, concurrency=settings.prefetch)
+    due = DueConsumer(sending, lanes.waited, prefetch=settings.prefetch)
+    service.consume(SENDER_DUE, due, prefetch=settings.prefetch, concurrency=settings.prefetch)
     service.consume(
         SENDER_EVIDENCE, EvidenceConsumer(service.pool), prefetch=EVIDENCE_IN_HAND, concurrency=EVIDENCE_IN_HAND
     )

@@ -135,6 +135,11 @@ class Lane:
         return len(self._queue)
 
     @property
+    def waited(self) -> float:
+        """For how long the oldest item has been waiting, in seconds."""
+        return time.monotonic() - self._queue[0].since if self._queue else 0.0
+
+    @property
     def transmitting(self) -> int:
         """How many messages are on the wire, or about to be."""
         return len(self._tasks)
@@ -324,6 +329,11 @@ class Lanes:
             if self._draining:
                 lane.drain()
         lane.put(works)
+
+    def waited(self, tenant_id: UUID, sender_id: UUID) -> float:
+        """For how long the oldest item of a tenant's sender has been waiting, in seconds."""
+        lane = self._lanes.get((tenant_id, sender_id))
+        return 0.0 if lane is None else lane.waited
 
     async def sweep(self) -> None:
         """Tidy every lane; drop those that are finished."""

@@ -268,7 +268,7 @@ def _finding_row(place: int, entry: Finding) -> dict[str, object]:
         "bounce_type": judgement.bounce_type,
         "reply_code": reply and reply.code,
         "reply_status": reply and reply.status,
-        "reply_text": reply and reply.text,
+        "reply_text": reply and reply.told,
         "provider_message_id": reply and reply.queue_id,
         "gated_at": permit.gated_at,
         "dead_address": judgement.address_is_dead,

@@ -128,7 +128,7 @@ class _Links:
 
     def __init__(self, stamp: Stamp, due: Due, traceparent: str | None) -> None:
         self._stamp = stamp
-        self._base = stamp.tracking_url.rstrip("/")
+        self._base = stamp.tracking_url
         self._due = due
         self._traceparent = traceparent
 

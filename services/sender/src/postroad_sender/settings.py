@@ -5,12 +5,12 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from postroad_common.settings import CommonSettings
+from postroad_common.settings import LinkSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class SenderSettings(CommonSettings):
+class SenderSettings(LinkSettings):
     """What the sender reads besides the common settings."""
 
     model_config = SettingsConfigDict(env_prefix="POSTROAD_SENDER_")

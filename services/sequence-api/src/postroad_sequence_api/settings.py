@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from postroad_common.settings import CommonSettings
+from postroad_common.settings import LinkSettings
 
 
-class SequenceApiSettings(CommonSettings):
+class SequenceApiSettings(LinkSettings):
     """POSTROAD_SEQUENCE_API_*."""
 
     model_config = SettingsConfigDict(env_prefix="POSTROAD_SEQUENCE_API_")

@@ -12,6 +12,7 @@ import orjson
 
 from postroad_common import outbox
 from postroad_common.db import AnyConnection, queries
+from postroad_common.personal import without_addresses
 from postroad_tracker.consequences import Stop, StoredEvent, messages_of, stop_of
 from postroad_tracker.events import BounceType, EventType, NormalisedEvent
 from postroad_tracker.matching import Claim, contact_address
@@ -113,7 +114,7 @@ def _event_row(row: EventRow) -> tuple[Any, ...]:
         contact_address(event, row.claim),
         event.recipient,
         event.bounce_type.value if event.bounce_type else None,
-        event.detail,
+        event.detail and without_addresses(event.detail),
         event.url,
         event.machine,
         event.ip,

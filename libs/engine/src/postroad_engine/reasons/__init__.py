@@ -5,6 +5,7 @@ A reason is stored as JSON next to what it explains, so kinds and fields are a c
 
 from postroad_engine.reasons.base import REGISTRY, Reason, Unrecognised, from_json
 from postroad_engine.reasons.delivery import (
+    CannotDecide,
     ConnectionFailed,
     IncarnationExpired,
     NoAnswerFromSender,
@@ -45,6 +46,7 @@ __all__ = [
     "REGISTRY",
     "AlreadyEnded",
     "BounceType",
+    "CannotDecide",
     "ConnectionFailed",
     "ContactGone",
     "DelayAfter",

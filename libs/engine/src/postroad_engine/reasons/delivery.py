@@ -129,6 +129,18 @@ class NoAnswerFromSender(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class CannotDecide(Reason):
+    """The scheduler could not decide over the enrollment: something that it needs is missing or broken."""
+
+    kind: ClassVar[str] = "cannot_decide"
+    detail: str
+
+    @override
+    def sentence(self) -> str:
+        return f"Nothing can be decided for this enrollment ({self.detail}); somebody should look at it."
+
+
+@dataclass(frozen=True, slots=True)
 class NotOurs(Reason):
     """The ledger row is not this sender's to transmit any more."""
 

@@ -104,14 +104,19 @@ def _write(descriptor: int, data: bytes) -> int:
 
 
 class JournalReader:
-    """Follows a log from another process; reads only whole lines."""
+    """Follows a log from another process, from `offset` bytes on; reads only whole lines."""
 
-    def __init__(self, log: Path, store: Path | None = None) -> None:
+    def __init__(self, log: Path, store: Path | None = None, *, offset: int = 0) -> None:
         self._log = log
         self._store = store
-        self._offset = 0
+        self._offset = offset
         self._accepted: dict[int, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
+
+    def from_now_on(self) -> JournalReader:
+        """A reader of what is logged from now on."""
+        self._read()
+        return JournalReader(self._log, self._store, offset=self._offset)
 
     def accepted(self) -> list[Accepted]:
         """Every mail accepted so far, in order."""
@@ -139,7 +144,8 @@ class JournalReader:
                 case "accepted":
                     self._accepted[line["number"]] = line
                 case "answer":
-                    self._accepted[line["number"]]["answer_sent"] = line["sent"]
+                    if (mail := self._accepted.get(line["number"])) is not None:  # else accepted before our offset
+                        mail["answer_sent"] = line["sent"]
                 case _:
                     self._events.append(line)
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ class SmtpServer:
     reader: JournalReader
     behaviour_file: Path
     host: str = "127.0.0.1"
+
+    async def afresh(self) -> SmtpServer:
+        """The same server, behaving well again, without what it has logged so far: for the next test."""
+        await self.set_behaviour(Behaviour())
+        return replace(self, reader=self.reader.from_now_on())
 
     def accepted(self) -> list[Accepted]:
         """Every mail accepted so far, in order, from the log."""

@@ -154,7 +154,7 @@ def judge(result: Result) -> Judgement:
 
 
 def _judge_answer(said: Meaning, reply: Reply) -> Judgement:  # noqa: PLR0911 - a table of eight meanings
-    answer = ServerAnswered(reply.code, reply.status, reply.text)
+    answer = ServerAnswered(reply.code, reply.status, reply.told)
     match said:
         case Meaning.ACCEPTED:
             return Judgement(Outcome.ACCEPTED, (), reply=reply)
@@ -182,7 +182,7 @@ def why_unreachable(failure: DialFailure) -> tuple[Pause, Reason]:
         lasting = failure.phase in (Phase.TLS, Phase.AUTH)
         return (Pause.CREDENTIALS if lasting else Pause.OUTAGE), ConnectionFailed(failure.why)
     reply = failure.reply
-    reason = ServerAnswered(reply.code, reply.status, reply.text)
+    reason = ServerAnswered(reply.code, reply.status, reply.told)
     if failure.phase is Phase.AUTH:
         return Pause.CREDENTIALS, reason
     return (Pause.POLICY if reply.code >= 500 else Pause.OUTAGE), reason

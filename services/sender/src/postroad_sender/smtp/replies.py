@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from postroad_common.personal import without_addresses
+
 _ENHANCED = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _QUEUED_AS = re.compile(r"queued as ([A-Za-z0-9._+/=@-]{4,200})", re.IGNORECASE)
 
@@ -40,6 +42,11 @@ class Reply:
     def closes(self) -> bool:
         """Whether the server ends the connection with this reply (RFC 5321 §3.8)."""
         return self.code == 421
+
+    @property
+    def told(self) -> str:
+        """The text as it is kept: without the addresses that it quotes."""
+        return without_addresses(self.text)
 
     @property
     def queue_id(self) -> str | None:

@@ -47,6 +47,6 @@ async def delete(request: web.Request) -> web.Response:
 async def preview(request: web.Request) -> web.Response:
     """Show a template as a contact would get it."""
     template_id, new = path_id(request, "template"), await read_body(request, PreviewNew)
-    unsubscribe_url = context_of(request).settings.tracking_url.rstrip("/") + "/u/preview"
+    unsubscribe_url = context_of(request).settings.tracking_url + "/u/preview"
     async with desk_of(request).work() as work:
         return answer(await templates.preview(work, template_id, new, unsubscribe_url))

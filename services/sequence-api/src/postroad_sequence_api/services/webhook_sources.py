@@ -64,5 +64,4 @@ def _credentials(new: WebhookSourceNew) -> tuple[Credentials, ...] | None:
 
 
 def _url(work: Work, context: Context, row: Record) -> str:
-    base = context.settings.tracking_url.rstrip("/")
-    return f"{base}/webhooks/{row['esp']}/{pack_ref(work.tenant_id, row['id'])}"
+    return f"{context.settings.tracking_url}/webhooks/{row['esp']}/{pack_ref(work.tenant_id, row['id'])}"
