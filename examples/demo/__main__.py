@@ -21,6 +21,10 @@ from postroad.errors import PostroadError
 from postroad_stack import StackError
 
 
+class DemoError(Exception):
+    """The demo cannot be played as asked for."""
+
+
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make demo ARGS=…", description=__doc__)
@@ -30,6 +34,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=55.0, help="seconds that the play may take after set-up")
     parser.add_argument("--logs", type=Path, help="keep the services' logs in this directory")
     return parser.parse_args(arguments)
+
+
+def read_people(file: Path) -> bytes:
+    """The CSV of contacts; raises OSError, or DemoError when nobody is in it."""
+    people = file.read_bytes()
+    if not people.partition(b"\n")[2].strip():
+        raise DemoError(f"{file} names nobody: a header line and a line for each person are needed")
+    return people
 
 
 async def demo(options: argparse.Namespace, people: bytes) -> int:
@@ -92,11 +104,11 @@ def main() -> int:
         return await demo(options, people)
 
     try:
-        people = options.contacts.read_bytes()
+        people = read_people(options.contacts)
         return asyncio.run(run())
     except asyncio.CancelledError:
         return 0 if not options.once else 130
-    except (StackError, PostroadError, OSError) as error:
+    except (DemoError, StackError, PostroadError, OSError) as error:
         sys.stderr.write(f"demo: {error}\n")
         return 1
 

@@ -30,7 +30,7 @@ async def migrated_database(server_dsn: str) -> AsyncIterator[Database]:
         await drop(server_dsn, database)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def acceptance_services(
     stack: Stack, vhost_supply: VhostSupply, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crew]:

@@ -16,8 +16,6 @@ import pytest
 from postroad_stack import Stack
 from postroad_stack.eventually import eventually
 
-pytestmark = pytest.mark.alone  # a demo gives the roles of the whole server other passwords
-
 ROOT = Path(__file__).parents[2]
 FEW = "email,first_name,timezone\nada@example.com,Ada,Europe/London\nlin@example.net,林,Asia/Taipei\n"
 
@@ -52,9 +50,9 @@ def descendants(process: subprocess.Popen[bytes]) -> set[psutil.Process]:
 
 
 async def test_the_demo_ends_by_itself_with_every_count_equal_to_what_the_recipients_counted(
-    stack: Stack, tmp_path: Path
+    private_stack: Stack, tmp_path: Path
 ) -> None:
-    with demo(stack, tmp_path, "--once", "--seed", "11", "--patience", "150") as process:
+    with demo(private_stack, tmp_path, "--once", "--seed", "11", "--patience", "150") as process:
         await eventually(lambda: process.poll() is not None, timeout=240, interval=0.5, reason="the demo's end")
     shown = said(tmp_path)
     assert process.returncode == 0, shown
@@ -65,10 +63,10 @@ async def test_the_demo_ends_by_itself_with_every_count_equal_to_what_the_recipi
         assert ending in shown, "samples of each ending are shown"
 
 
-async def test_ctrl_c_leaves_no_process_no_file_and_no_database(stack: Stack, tmp_path: Path) -> None:
+async def test_ctrl_c_leaves_no_process_no_file_and_no_database(private_stack: Stack, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text(FEW)
-    with demo(stack, tmp_path, "--contacts", str(people), "--patience", "150") as process:
+    with demo(private_stack, tmp_path, "--contacts", str(people), "--patience", "150") as process:
         await eventually(lambda: "stays up until Ctrl-C" in said(tmp_path), timeout=200, interval=0.5)
         started = descendants(process)
         assert {"postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker"} <= {
@@ -82,11 +80,11 @@ async def test_ctrl_c_leaves_no_process_no_file_and_no_database(stack: Stack, tm
     assert "Traceback" not in said(tmp_path)
 
 
-@pytest.mark.parametrize(("contacts", "words"), [("nowhere.csv", "nowhere.csv"), (os.devnull, "demo: ")])
+@pytest.mark.parametrize(("contacts", "words"), [("nowhere.csv", "nowhere.csv"), (os.devnull, "names nobody")])
 async def test_a_demo_without_people_says_so_and_leaves_nothing(
-    stack: Stack, tmp_path: Path, contacts: str, words: str
+    private_stack: Stack, tmp_path: Path, contacts: str, words: str
 ) -> None:
-    with demo(stack, tmp_path, "--once", "--contacts", contacts) as process:
+    with demo(private_stack, tmp_path, "--once", "--contacts", contacts) as process:
         await eventually(lambda: process.poll() is not None, timeout=120, interval=0.2)
     assert process.returncode == 1
     assert words in said(tmp_path)

@@ -16,7 +16,7 @@ from postroad_stack.smtp_server import running_smtp_server
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PEOPLE = 800
 STEPS = 2
@@ -39,7 +39,7 @@ async def ground(private_stack: Stack, tmp_path_factory: pytest.TempPathFactory)
         running_services(
             database=database,
             amqp_url=private_stack.rabbitmq.url,
-            settings=QUICK,
+            settings=QUICK | {"POSTROAD_SENDER_HEARTBEAT_LIVES_SECONDS": "10"},
             replicas={"scheduler": 2, "sender": 2},
             log_dir=tmp_path_factory.mktemp("outage"),
         ) as services,

@@ -60,6 +60,7 @@ async def test_nothing_outlives_a_stack_that_is_interrupted_or_killed(ending: si
     assert code == (-ending if ending == signal.SIGKILL else 0)
 
 
+@pytest.mark.prove
 async def test_servers_do_not_outlive_even_their_keeper() -> None:
     with running("up") as (_, root):
         (keeper,) = {parent_of(pid) for pid in processes_in(root) if parent_of(pid) not in processes_in(root)}

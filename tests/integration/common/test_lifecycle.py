@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from postroad_common.amqp import Broker, declare_topology
+from postroad_common.amqp import Broker
 from postroad_common.amqp.topology import TRACKER_HITS
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
@@ -54,15 +54,15 @@ class Running:
 
 
 @pytest.fixture
-async def start(database: Database, vhost: str, tmp_path: Path) -> AsyncIterator[Start]:
+async def start(module_database: Database, empty_vhost: str, tmp_path: Path) -> AsyncIterator[Start]:
     """Starts the service with settings that may be overridden."""
     started: list[Process] = []
 
     def start(**settings: str) -> Running:
         env = {
             "PATH": os.environ["PATH"],
-            "POSTROAD_DATABASE_URL": database.dsn("postroad_tracker"),
-            "POSTROAD_AMQP_URL": vhost,
+            "POSTROAD_DATABASE_URL": module_database.dsn("postroad_tracker"),
+            "POSTROAD_AMQP_URL": empty_vhost,
             "POSTROAD_SECRET_KEYS": "k1:" + base64.b64encode(bytes(32)).decode(),
             **settings,
         }
@@ -82,7 +82,6 @@ async def get(url: str, **options: Any) -> tuple[int, str]:
 
 async def publish_batches(url: str, count: int) -> None:
     async with await Broker.connect(url, name="test") as broker:
-        await declare_topology(broker)
         await broker.publish_all([batch(1) for _ in range(count)])
 
 
@@ -136,7 +135,7 @@ async def test_an_old_schema_stops_the_start_with_a_sentence(start: Start, datab
     await admin.execute("DELETE FROM schema_migrations")
     await admin.close()
 
-    service = start(POSTROAD_START_SECONDS="1")
+    service = start(POSTROAD_START_SECONDS="1", POSTROAD_DATABASE_URL=database.dsn("postroad_tracker"))
 
     assert await service.process.wait(START) == 1
     said = service.said("cannot start")
@@ -145,8 +144,10 @@ async def test_an_old_schema_stops_the_start_with_a_sentence(start: Start, datab
 
 
 @pytest.mark.parametrize("server", ["database", "broker"])
-async def test_a_server_that_is_late_is_waited_for(start: Start, database: Database, vhost: str, server: str) -> None:
-    name, address = _setting(server, database, vhost)
+async def test_a_server_that_is_late_is_waited_for(
+    start: Start, module_database: Database, empty_vhost: str, server: str
+) -> None:
+    name, address = _setting(server, module_database, empty_vhost)
     async with tcp_proxy(address.host or "", address.port or 0) as proxy:
         proxy.freeze()
         service = start(**{name: str(address.with_port(proxy.port))})
@@ -158,9 +159,9 @@ async def test_a_server_that_is_late_is_waited_for(start: Start, database: Datab
 
 @pytest.mark.parametrize("server", ["database", "broker"])
 async def test_readiness_names_the_server_that_is_away_and_recovers(
-    start: Start, database: Database, vhost: str, server: str
+    start: Start, module_database: Database, empty_vhost: str, server: str
 ) -> None:
-    name, address = _setting(server, database, vhost)
+    name, address = _setting(server, module_database, empty_vhost)
     async with tcp_proxy(address.host or "", address.port or 0) as proxy:
         service = start(**{name: str(address.with_port(proxy.port))})
         url = await service.listening()
@@ -173,8 +174,8 @@ async def test_readiness_names_the_server_that_is_away_and_recovers(
         await eventually(lambda: _is_ready(url), timeout=30)
 
 
-async def test_sigterm_ends_what_is_in_hand_acks_it_and_exits_zero(start: Start, vhost: str) -> None:
-    await publish_batches(vhost, 20)
+async def test_sigterm_ends_what_is_in_hand_acks_it_and_exits_zero(start: Start, empty_vhost: str) -> None:
+    await publish_batches(empty_vhost, 20)
     service = start(POSTROAD_TEST_SECONDS="0.5")
     await eventually(lambda: service.said("begun"), timeout=START)
 
@@ -184,7 +185,7 @@ async def test_sigterm_ends_what_is_in_hand_acks_it_and_exits_zero(start: Start,
     events = [line["event"] for line in service.lines()]
     assert events.count("handled") == events.count("begun")
     assert events.index("draining") < events.index("cleaned up") < events.index("stopped")
-    assert await eventually(lambda: depth(vhost, TRACKER_HITS.name)) == 20 - events.count("handled")
+    assert await eventually(lambda: depth(empty_vhost, TRACKER_HITS.name)) == 20 - events.count("handled")
 
 
 async def test_sigterm_lets_a_request_in_hand_be_answered(start: Start) -> None:
@@ -199,19 +200,19 @@ async def test_sigterm_lets_a_request_in_hand_be_answered(start: Start) -> None:
     assert await service.process.wait(20) == 0
 
 
-async def test_sigterm_does_not_wait_longer_than_the_drain(start: Start, vhost: str) -> None:
-    await publish_batches(vhost, 1)
+async def test_sigterm_does_not_wait_longer_than_the_drain(start: Start, empty_vhost: str) -> None:
+    await publish_batches(empty_vhost, 1)
     service = start(POSTROAD_TEST_SECONDS="300", POSTROAD_DRAIN_SECONDS="0.5")
     await eventually(lambda: service.said("begun"), timeout=START)
 
     service.signal(signal.SIGTERM)
 
     assert await service.process.wait(15) == 0
-    assert await eventually(lambda: depth(vhost, TRACKER_HITS.name)) == 1
+    assert await eventually(lambda: depth(empty_vhost, TRACKER_HITS.name)) == 1
 
 
-async def test_a_second_sigterm_ends_at_once(start: Start, vhost: str) -> None:
-    await publish_batches(vhost, 1)
+async def test_a_second_sigterm_ends_at_once(start: Start, empty_vhost: str) -> None:
+    await publish_batches(empty_vhost, 1)
     service = start(POSTROAD_TEST_SECONDS="300")
     await eventually(lambda: service.said("begun"), timeout=START)
 
@@ -222,8 +223,8 @@ async def test_a_second_sigterm_ends_at_once(start: Start, vhost: str) -> None:
     assert await service.process.wait(5) == 1
 
 
-async def test_sigterm_while_waiting_for_a_server_ends_in_order(start: Start, database: Database) -> None:
-    address = URL(database.dsn("postroad_tracker"))
+async def test_sigterm_while_waiting_for_a_server_ends_in_order(start: Start, module_database: Database) -> None:
+    address = URL(module_database.dsn("postroad_tracker"))
     proxy = TcpProxy("127.0.0.1", 1)
     await proxy.start()
     service = start(POSTROAD_DATABASE_URL=str(address.with_port(proxy.port)))

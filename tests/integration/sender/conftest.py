@@ -3,38 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 
-import aio_pika
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from postroad_common.amqp import Broker, declare_topology
-from postroad_common.amqp.topology import QUEUES
 from postroad_stack.databases import Database
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 from tests.integration.sender.office import Office, Post, open_post
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def declared_vhost(module_vhost: str) -> str:
-    """The module's vhost with the whole topology."""
-    async with await Broker.connect(module_vhost, name="declare") as broker:
-        await declare_topology(broker)
-    return module_vhost
-
-
-@pytest.fixture
-async def vhost(declared_vhost: str) -> str:
-    """The module's vhost, all queues empty."""
-    connection = await aio_pika.connect(declared_vhost)
-    async with connection:
-        channel = await connection.channel()
-        for queue in QUEUES.values():
-            for name, _ in queue.declarations():
-                left = await channel.declare_queue(name, passive=True)
-                if left.declaration_result.message_count:
-                    await left.purge()
-    return declared_vhost
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -51,11 +26,11 @@ async def smtp(smtp_process: SmtpServer) -> SmtpServer:
 
 
 @pytest.fixture
-async def office(module_database: Database, vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
+async def office(module_database: Database, empty_vhost: str, smtp: SmtpServer) -> AsyncIterator[Office]:
     """A furnished office whose sender uses the SMTP server."""
     admin = await asyncpg.connect(module_database.admin_dsn)
     await admin.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-    office = Office(module_database, admin, vhost)
+    office = Office(module_database, admin, empty_vhost)
     await office.furnish(smtp.port)
     yield office
     await admin.close()

@@ -29,6 +29,12 @@ CTL_SCRIPT = """\
 #!/bin/sh
 # rabbitmqctl for this private node
 {exports}
+if [ "$1" = eval ] && [ -x {erl_call} ]; then  # the same at once: rabbitmqctl takes a second to start
+  said=$(printf '%s\\n' "$2" | {erl_call} -sname {nodename} -e 2>&1)
+  printf '%s\\n' "$said"
+  case $said in "{{ok, "*) exit 0 ;; esac
+  exit 1
+fi
 exec {program} "$@"
 """
 
@@ -127,5 +133,11 @@ def _common_environment(node: Node) -> dict[str, str]:
 
 def _write_ctl(node: Node, programs: RabbitPrograms) -> None:
     exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in _common_environment(node).items())
-    node.ctl.write_text(CTL_SCRIPT.format(exports=exports, program=shlex.quote(str(programs.bin / "rabbitmqctl"))))
+    script = CTL_SCRIPT.format(
+        exports=exports,
+        program=shlex.quote(str(programs.bin / "rabbitmqctl")),
+        erl_call=shlex.quote(str(programs.epmd.with_name("erl_call"))),
+        nodename=node.nodename,
+    )
+    node.ctl.write_text(script)
     node.ctl.chmod(0o700)

@@ -58,9 +58,9 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     run(opened.aclose())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def private_stack() -> Iterator[Stack]:
-    """Servers of a test module's own, which it may kill, stop and restart."""
+    """Servers that a test may kill, stop and restart, if it leaves them running; one for each worker."""
     opened = run(open_stack(Wish(private=True), say))
     yield opened
     run(opened.aclose())

@@ -118,6 +118,10 @@ class Services:
         self.processes[service].append(process)
         return process
 
+    def running(self, service: str) -> list[Process]:
+        """The processes of a service that have not ended."""
+        return [process for process in self.processes[service] if process.returncode is None]
+
     async def replace(self, service: str, process: Process, *, env: Mapping[str, str] | None = None) -> Process:
         """Put a fresh process in the place of one, which is terminated if it still runs."""
         process.cont()

@@ -1,0 +1,30 @@
+"""What the tests of several services share."""
+
+import aio_pika
+import pytest
+import pytest_asyncio
+
+from postroad_common.amqp import Broker, declare_topology
+from postroad_common.amqp.topology import QUEUES
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def declared_vhost(module_vhost: str) -> str:
+    """The module's vhost with the whole topology."""
+    async with await Broker.connect(module_vhost, name="declare") as broker:
+        await declare_topology(broker)
+    return module_vhost
+
+
+@pytest.fixture
+async def empty_vhost(declared_vhost: str) -> str:
+    """The module's vhost with the whole topology, all queues empty: declaring it for each test would take a second."""
+    connection = await aio_pika.connect(declared_vhost)
+    async with connection:
+        channel = await connection.channel()
+        for queue in QUEUES.values():
+            for name, _ in queue.declarations():
+                left = await channel.declare_queue(name, passive=True)
+                if left.declaration_result.message_count:
+                    await left.purge()
+    return declared_vhost
