@@ -9,6 +9,8 @@ CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/s
 SEED ?= $(shell date +%s)
 ARGS ?=
 .DEFAULT_GOAL := help
+# Compiled modules are kept, whatever the shell says: the tests start more than a hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup lock lint types imports test prove bench demo docs format clean
 
 help: ## This list

@@ -30,7 +30,7 @@ CTL_SCRIPT = """\
 # rabbitmqctl for this private node
 {exports}
 if [ "$1" = eval ] && [ -x {erl_call} ]; then  # the same at once: rabbitmqctl takes a second to start
-  said=$(printf '%s\\n' "$2" | {erl_call} -sname {nodename} -e 2>&1)
+  said=$(printf '%s\\n' "$2" | {erl_call} -h call$$ -sname {nodename} -e 2>&1)
   printf '%s\\n' "$said"
   case $said in "{{ok, "*) exit 0 ;; esac
   exit 1

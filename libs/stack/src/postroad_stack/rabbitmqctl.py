@@ -20,6 +20,9 @@ ADD = (
 )
 DELETE = '[catch rabbit_vhost:delete(V, <<"postroad">>) || V <- {names}], ok.'
 
+# Definitions of queues are in Mnesia; where their logs are is in tables that are saved now and then.
+SYNC = "catch mnesia:sync_log(), [dets:sync(Table) || Table <- dets:all()], ok."
+
 
 class Ctl:
     """Needs `url` and `ctl_command` of the class that it is mixed into."""
@@ -46,7 +49,7 @@ class Ctl:
 
     async def sync(self) -> None:
         """Have everything declared so far on disk; see RabbitServer."""
-        await self.ctl("eval", "catch mnesia:sync_log().")
+        await self.ctl("eval", SYNC)
 
 
 async def run_ctl(command: Sequence[str], *args: str) -> str:
