@@ -1,5 +1,6 @@
 """Proofs on live data: silent on sound data, and each rule names what breaks it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -419,3 +420,18 @@ async def test_of_many_violations_all_are_counted_and_a_hundred_named(tenant: Te
     )
     rule = (await verify(tenant))["event_not_once"]
     assert (rule["count"], len(rule["violations"])) == (150, 100)
+
+
+async def test_however_many_ask_at_once_the_proofs_take_one_connection(
+    tenant: Tenant, admin: asyncpg.Connection
+) -> None:
+    await sound(tenant)
+    asked = asyncio.gather(*(verify(tenant) for _ in range(20)))
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%OVER () AS total%' AND xact_start IS NOT NULL"
+    seen = []
+    while not asked.done():
+        seen.append(await admin.fetchval(busy + " AND pid <> pg_backend_pid() AND datname = current_database()"))
+        await asyncio.sleep(0.005)
+
+    assert len(await asked) == 20
+    assert max(seen) == 1

@@ -1,5 +1,6 @@
 """What a request has in hand: the process's connections, the caller's tenant, and the transaction."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Context:
     broker: Broker
     keyring: KeyRing
     wake_relay: Callable[[], None]
+    verifying: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Proofs read whole tables: one at a time, so that they never take all connections."""
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_reque
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
-GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.suppressed_addresses TO postroad_tracker;
+GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
     tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
     TO postroad_tracker;

@@ -10,6 +10,7 @@ from postroad_sequence_api.services import proofs
 
 async def verify(request: web.Request) -> web.Response:
     """Prove the promises on the tenant's data, or name what breaks them."""
-    grace = timedelta(seconds=context_of(request).settings.verify_grace_seconds)
-    async with desk_of(request).work() as work:
+    context = context_of(request)
+    grace = timedelta(seconds=context.settings.verify_grace_seconds)
+    async with context.verifying, desk_of(request).work() as work:
         return answer(await proofs.verify(work, grace))
