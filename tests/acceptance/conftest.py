@@ -30,8 +30,19 @@ async def migrated_database(server_dsn: str) -> AsyncIterator[Database]:
         await drop(server_dsn, database)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def acceptance_services(running_crew: Crew) -> Crew:
+    """The run's services, whole again whatever earlier modules have done to them."""
+    services, smtp, _ = running_crew
+    await smtp.set_behaviour({})
+    for service, replicas in services.processes.items():
+        for process in [process for process in replicas if process.returncode is not None]:
+            await services.replace(service, process)
+    return running_crew
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def acceptance_services(
+async def running_crew(
     stack: Stack, vhost_supply: VhostSupply, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crew]:
     """Two replicas each of scheduler and sender, one API and one tracker; and the admin's address of their database."""

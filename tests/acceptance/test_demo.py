@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
@@ -22,7 +23,7 @@ FEW = "email,first_name,timezone\nada@example.com,Ada,Europe/London\nlin@example
 
 @contextmanager
 def demo(stack: Stack, tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A running demo on the test run's servers, its temporary files under tmp_path."""
+    """A running demo on these servers, its temporary files under tmp_path."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environment = os.environ | stack.environment() | {"TMPDIR": str(temporary), "COLUMNS": "200"}
@@ -39,6 +40,14 @@ def demo(stack: Stack, tmp_path: Path, *arguments: str) -> Iterator[subprocess.P
 
 def said(tmp_path: Path) -> str:
     return (tmp_path / "output").read_text(errors="replace")
+
+
+async def databases(stack: Stack) -> set[str]:
+    """The databases of the server."""
+    connection = await asyncpg.connect(stack.postgres.dsn)
+    names = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+    await connection.close()
+    return names
 
 
 def descendants(process: subprocess.Popen[bytes]) -> set[psutil.Process]:
@@ -66,6 +75,7 @@ async def test_the_demo_ends_by_itself_with_every_count_equal_to_what_the_recipi
 async def test_ctrl_c_leaves_no_process_no_file_and_no_database(private_stack: Stack, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text(FEW)
+    before = await databases(private_stack)
     with demo(private_stack, tmp_path, "--contacts", str(people), "--patience", "150") as process:
         await eventually(lambda: "stays up until Ctrl-C" in said(tmp_path), timeout=200, interval=0.5)
         started = descendants(process)
@@ -77,6 +87,7 @@ async def test_ctrl_c_leaves_no_process_no_file_and_no_database(private_stack: S
     assert process.returncode == 0, said(tmp_path)
     assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert list((tmp_path / "tmp").iterdir()) == []
+    assert await databases(private_stack) == before
     assert "Traceback" not in said(tmp_path)
 
 

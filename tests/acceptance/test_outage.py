@@ -39,6 +39,7 @@ async def ground(private_stack: Stack, tmp_path_factory: pytest.TempPathFactory)
         running_services(
             database=database,
             amqp_url=private_stack.rabbitmq.url,
+            # Other tests may keep these processes from their heartbeats, and here nothing may become unknown.
             settings=QUICK | {"POSTROAD_SENDER_HEARTBEAT_LIVES_SECONDS": "10"},
             replicas={"scheduler": 2, "sender": 2},
             log_dir=tmp_path_factory.mktemp("outage"),

@@ -41,10 +41,12 @@ async def test_postgresql_comes_back_from_a_kill_with_what_was_committed(private
     connection = await asyncpg.connect(server.dsn)
     await connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
     await server.kill()
-    assert not await postgres_answers(server.dsn)
-    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)):
-        await connection.fetchval("SELECT 1")
-    await server.restart()
+    try:
+        assert not await postgres_answers(server.dsn)
+        with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)):
+            await connection.fetchval("SELECT 1")
+    finally:
+        await server.restart()
     connection = await asyncpg.connect(server.dsn)
     assert await connection.fetchval("SELECT n FROM kept") == 7
     await connection.close()
@@ -55,8 +57,10 @@ async def test_rabbitmq_comes_back_from_a_kill_with_what_was_confirmed(private_s
     await publish(broker.url, b"confirmed")
     await broker.sync()
     await broker.kill()
-    assert not await amqp_answers(broker.url)
-    await broker.restart()
+    try:
+        assert not await amqp_answers(broker.url)
+    finally:
+        await broker.restart()
     assert await consume(broker.url) == b"confirmed"
 
 
@@ -66,8 +70,10 @@ async def test_a_paused_server_is_hung_and_goes_on_after(private_stack: Stack) -
         (private_stack.rabbitmq, amqp_answers, private_stack.rabbitmq.url),
     ):
         await server.pause()
-        assert not await answers(address, limit=0.5)
-        await server.resume()
+        try:
+            assert not await answers(address, limit=0.5)
+        finally:
+            await server.resume()
         assert await answers(address, limit=10)
 
 

@@ -17,6 +17,10 @@ from postroad_common.personal import without_addresses
         ),
         ("2.0.0 Ok: queued as 4F1 @ noon", "2.0.0 Ok: queued as 4F1 @ noon"),
         ("no address here", "no address here"),
+        ("o'brien@example.com is full", "(address) is full"),
+        ('"john smith"@example.com', "(address)"),
+        ("https://shop.example/?email=ada@lists.example&b=1", "https://shop.example/?email=(address)&b=1"),
+        ("https://shop.example/?email=ada%40lists.example&b=1", "https://shop.example/?email=(address)&b=1"),
     ],
 )
 def test_addresses_go_and_the_words_stay(said: str, kept: str) -> None:

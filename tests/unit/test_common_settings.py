@@ -106,6 +106,12 @@ def test_settings_do_not_change() -> None:
         "https://u:p@track.example",
         "https://t.example/?a",
         "https://t.example:99999",
+        "https://t.example\n",
+        "https://t.example/ ",
+        " https://t.example",
+        "https://träck.example",
+        "https://:p@t.example",
+        "https://t.example/<x>",
     ],
 )
 def test_what_is_no_base_url_of_the_tracker_stops_the_start(environment: pytest.MonkeyPatch, url: str) -> None:

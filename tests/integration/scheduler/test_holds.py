@@ -248,11 +248,12 @@ async def test_what_cannot_be_decided_is_held_for_a_person_and_tried_again_later
     assert [(await depot.progress(one))["needs_attention_at"] for one in (sound, lost, broken)] == [None, now, now]
     for one, why in ((lost, "are not there"), (broken, "ArithmeticError")):
         row = await depot.progress(one)
-        assert (row["state"], row["phase"], row["wake_at"]) == ("active", "held", now + RULES.policy.look_again)
+        assert (row["state"], row["phase"]) == ("active", "held")
+        assert row["wake_at"] >= now + RULES.policy.look_again
         assert "cannot_decide" in row["reason"]
         assert why in row["reason"]
     monkeypatch.undo()
-    await depot.travel(RULES.policy.look_again)
+    await depot.travel(2 * RULES.policy.look_again)
     await reconsidering.look(context, await claim_all(depot, tenant_id))
     row = await depot.progress(broken)
     assert (row["phase"], row["needs_attention_at"]) == ("held", None), "held for the pause, as it should be"
@@ -263,3 +264,24 @@ async def claim_all(depot: Depot, tenant_id: UUID) -> list[Claimed]:
     terms = due.Terms(per_tenant=100, in_flight=100, lease=MINUTE, max_emissions=RULES.max_emissions)
     async with transaction(depot.pool, tenant_id) as conn:
         return await due.claim(conn, [tenant_id], terms)
+
+
+async def test_one_row_that_cannot_be_decided_holds_up_no_resume(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence = await depot.sequence(await depot.tenant(), MINUTE)
+    sound, broken, another = await depot.running(sequence, 3)
+    await depot.set_sequence(sequence, "paused")
+    now = await depot.travel(2 * MINUTE)
+    await reconsider(depot.context, keys(sequence.tenant_id, [sound, broken, another]))
+    assert await depot.phases([sound, broken, another]) == {("active", "held")}
+
+    def decide_unless_broken(case: Case, *, overdue: bool) -> Change | None:
+        if case.progress.enrollment_id == broken:
+            raise ArithmeticError("of no use to anybody")
+        return look_again(case, overdue=overdue)
+
+    monkeypatch.setattr(reconsidering, "look_again", decide_unless_broken)
+    await depot.set_sequence(sequence, "active")
+    await on_sequence_changed(depot.context, sequence.tenant_id, sequence.sequence_id)
+
+    assert await depot.phases([sound, another]) == {("active", "waiting")}
+    assert (await depot.progress(broken))["needs_attention_at"] == now

@@ -423,15 +423,17 @@ async def test_of_many_violations_all_are_counted_and_a_hundred_named(tenant: Te
 
 
 async def test_however_many_ask_at_once_the_proofs_take_one_connection(
-    tenant: Tenant, admin: asyncpg.Connection
+    tenant: Tenant, admin: asyncpg.Connection, create_tenant: CreateTenant
 ) -> None:
-    await sound(tenant)
-    asked = asyncio.gather(*(verify(tenant) for _ in range(20)))
+    tenants = [tenant, *[await create_tenant(f"Tenant {number}") for number in range(5)]]
+    asked = asyncio.gather(*(one.ask("GET", "/verify") for one in tenants for _ in range(4)))
     busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%OVER () AS total%' AND xact_start IS NOT NULL"
     seen = []
     while not asked.done():
         seen.append(await admin.fetchval(busy + " AND pid <> pg_backend_pid() AND datname = current_database()"))
         await asyncio.sleep(0.005)
 
-    assert len(await asked) == 20
+    answers = await asked
+    assert sum(answer.status_code == 200 for answer in answers) >= len(tenants), "each tenant is answered"
+    assert {answer.json()["code"] for answer in answers if answer.status_code != 200} <= {"already_running"}
     assert max(seen) == 1

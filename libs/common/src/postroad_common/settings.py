@@ -5,6 +5,7 @@ A field here is POSTROAD_<FIELD>. A service subclasses CommonSettings with
 """
 
 import os
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, TypeVar
 
@@ -45,15 +46,19 @@ def _readable_keys(value: SecretStr) -> SecretStr:
     return value
 
 
+_BASE_URL: Final = re.compile(
+    r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9A-Fa-f:.]+\](:\d{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
+
+
 def _base_url(value: str) -> str:
-    """An address that paths can be put behind, without a slash at its end."""
+    """An address that paths can be put behind, as it stands in mails and headers; without a slash at its end."""
     try:
-        url = URL(value)
-        sound = url.scheme in ("http", "https") and bool(url.host) and url.explicit_port != 0
+        sound = _BASE_URL.fullmatch(value) is not None and bool(URL(value).host)
     except ValueError:
         sound = False
-    if not sound or url.user or url.query_string or url.fragment or "?" in value or "#" in value:
-        raise ValueError("an address such as https://track.example.com is needed, without user, query or fragment")
+    if not sound:
+        raise ValueError("an address such as https://track.example.com is needed: plain ASCII, no user, query or space")
     return value.rstrip("/")
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import orjson
 
@@ -88,7 +89,7 @@ def undecidable(progress: Progress, why: str, now: datetime, policy: Policy) -> 
     """A row that cannot be decided over is held for a person, and looked at again by itself in case that helped."""
     return unchanged(progress)._replace(
         phase="held",
-        wake_at=now + policy.look_again,
+        wake_at=now + policy.look_again + _spread(progress.enrollment_id, policy),
         reasons=reasons_json((CannotDecide(why),)),
         needs_attention_at=progress.needs_attention_at or now,
     )
@@ -126,8 +127,12 @@ def _without_decision(change: Change, policy: Policy) -> Change:
     """Holds that began together are looked at again spread out, so that they do not stand before what is due."""
     wake_at = change.wake_at
     if change.phase == "held" and wake_at is not None:
-        wake_at += policy.look_again * (change.enrollment_id.int % 1024 / 1024)
+        wake_at += _spread(change.enrollment_id, policy)
     return change._replace(wake_at=wake_at, outcome=None, inputs_hash=None)
+
+
+def _spread(enrollment_id: UUID, policy: Policy) -> timedelta:
+    return policy.look_again * (enrollment_id.int % 1024 / 1024)
 
 
 def _view(progress: Progress) -> EnrollmentView:

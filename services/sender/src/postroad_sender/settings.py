@@ -16,7 +16,9 @@ class SenderSettings(LinkSettings):
     model_config = SettingsConfigDict(env_prefix="POSTROAD_SENDER_")
 
     prefetch: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=60, description="Messages of at most 50 items in hand at once."
+        default=160,
+        description="Messages of at most 50 items in hand at once. Senders whose mail server hardly moves get half of "
+        "them together.",
     )
     lane_wait_seconds: Seconds = Field(
         default=60.0,

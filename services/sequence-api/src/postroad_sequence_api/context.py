@@ -14,9 +14,31 @@ from postroad_common.contracts import Message
 from postroad_common.db import AnyConnection, transaction
 from postroad_common.faults import reach
 from postroad_common.outbox import enqueue
+from postroad_common.problems import Problem
 from postroad_common.sealing import KeyRing
 from postroad_common.telemetry import current_traceparent
 from postroad_sequence_api.settings import SequenceApiSettings
+
+
+class Turns:
+    """For work that reads whole tables: one at a time in a process, and of each tenant none in waiting."""
+
+    def __init__(self) -> None:
+        self._one = asyncio.Semaphore(1)
+        self._tenants: set[UUID] = set()
+
+    @asynccontextmanager
+    async def take(self, tenant_id: UUID) -> AsyncIterator[None]:
+        """Wait for the turn. Raises Problem 429 while the tenant has one already."""
+        if tenant_id in self._tenants:
+            said = "The answer to the first request is on its way."
+            raise Problem(429, "already_running", "This is running already", said, headers={"Retry-After": "5"})
+        self._tenants.add(tenant_id)
+        try:
+            async with self._one:
+                yield
+        finally:
+            self._tenants.discard(tenant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +50,7 @@ class Context:
     broker: Broker
     keyring: KeyRing
     wake_relay: Callable[[], None]
-    verifying: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """Proofs read whole tables: one at a time, so that they never take all connections."""
+    proofs: Turns = field(default_factory=Turns)
 
 
 @dataclass(slots=True)

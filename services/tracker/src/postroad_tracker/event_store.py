@@ -115,7 +115,7 @@ def _event_row(row: EventRow) -> tuple[Any, ...]:
         event.recipient,
         event.bounce_type.value if event.bounce_type else None,
         event.detail and without_addresses(event.detail),
-        event.url,
+        event.url and without_addresses(event.url),
         event.machine,
         event.ip,
         event.user_agent,

@@ -137,7 +137,7 @@ class CannotDecide(Reason):
 
     @override
     def sentence(self) -> str:
-        return f"Nothing can be decided for this enrollment ({self.detail}); somebody should look at it."
+        return f"Nothing can be decided for this enrollment ({self.detail}); whoever runs Postroad should look at it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,6 @@ async def take_up(conn: AnyConnection, beginnings: Sequence[Beginning], now: dat
     return [(row["tenant_id"], row["enrollment_id"]) for row in rows]
 
 
-async def now(conn: AnyConnection) -> datetime:
-    """The time, by the database's clock."""
-    at: datetime = await conn.fetchval(_SQL.now)
-    return at
-
-
 async def apply(conn: AnyConnection, changes: Sequence[Change], now: datetime) -> list[Key]:
     """Write; the enrollments whose row was still as it had been read."""
     rows = await conn.fetch(_SQL.apply, *_columns(changes, len(Change._fields)), now)

@@ -61,10 +61,6 @@ LEFT JOIN LATERAL (
     SELECT x.retry_at FROM views.sender_state x WHERE x.tenant_id = e.tenant_id AND x.sender_id = v.sender_id OFFSET 0
 ) AS d ON true;
 
--- name: now
--- The time of decisions.
-SELECT postroad.now();
-
 -- name: take_up
 -- Begins the progress of enrollments; one that is already there stays as it is. What ends before its first step has no
 -- slot to keep. $1 tenants, $2 enrollments, $3 sequences, $4 versions, $5 contacts, $6 senders, $7 states, $8 phases,

@@ -15,21 +15,22 @@ if __debug__:
 
 SOON = timedelta(seconds=1)
 LATER = timedelta(seconds=10)
+SLOW = 10.0
+"""Seconds that the oldest item of a sender has been waiting: then its mail server hardly moves."""
 
 
 class DueConsumer:
     """Carries due steps out; the delivery is acked when each item is settled and that is published.
 
-    A sender whose mail server hardly moves must not fill the process: once three quarters of it are taken, who has a
-    quarter gets no more, and the delivery takes the retry ladder. `waited` tells for how long the oldest item of a
-    tenant's sender has been waiting, in seconds.
+    Senders whose mail server hardly moves must not fill the process: together they get half of it, and of what is left
+    when it is nearly full, nobody takes more than there is. What finds no room takes the retry ladder. `waited` tells
+    for how long the oldest item of a tenant's sender has been waiting, in seconds.
     """
 
     def __init__(self, sending: Sending, waited: Callable[[UUID, UUID], float], *, prefetch: int) -> None:
         self._sending = sending
         self._waited = waited
-        self._share = max(prefetch // 4, 1)
-        self._crowded_at = prefetch - self._share
+        self._prefetch = prefetch
         self._in_hand: Counter[tuple[UUID, UUID]] = Counter()
 
     async def __call__(self, delivery: Delivery) -> None:
@@ -38,8 +39,9 @@ class DueConsumer:
             reach("sender.received")
         batch = cast("StepsDueV1", delivery.message)
         key = batch.tenant_id, batch.sender_id
-        if self._in_hand[key] >= self._share and self._in_hand.total() >= self._crowded_at:
-            raise Retry("the queue of its sender is long", LATER if self._waited(*key) > 2 * LATER.seconds else SOON)
+        slow = self._waited(*key) > SLOW
+        if not self._has_room(key, slow=slow):
+            raise Retry("the queue of its sender is long", LATER if slow else SOON)
         self._in_hand[key] += 1
         try:
             await self._sending.carry_out(batch)
@@ -48,3 +50,12 @@ class DueConsumer:
             self._in_hand += Counter()  # forgets who has none
         if __debug__:
             reach("sender.settled_published")
+
+    def _has_room(self, key: tuple[UUID, UUID], *, slow: bool) -> bool:
+        free = self._prefetch - self._in_hand.total()
+        if self._in_hand[key] >= free and (slow or free <= self._prefetch // 4):
+            return False
+        if not slow:
+            return True
+        with_the_slow = sum(count for other, count in self._in_hand.items() if self._waited(*other) > SLOW)
+        return with_the_slow < self._prefetch // 2

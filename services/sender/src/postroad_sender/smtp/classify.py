@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from postroad_common.personal import without_addresses
 from postroad_engine.facts import Outcome
 from postroad_engine.reasons import (
     BounceType,
@@ -143,7 +144,8 @@ def judge(result: Result) -> Judgement:
     match result:
         case Answered(phase, reply):
             return _judge_answer(meaning(phase, reply), reply)
-        case Lost(_, dot_written, why):
+        case Lost(_, dot_written, said):
+            why = without_addresses(said)
             if dot_written:
                 return Judgement(Outcome.UNKNOWN, (OutcomeUnknown(f"the connection was cut off ({why})"),))
             return Judgement(Outcome.DEFERRED, (ConnectionFailed(why),))
@@ -180,7 +182,7 @@ def why_unreachable(failure: DialFailure) -> tuple[Pause, Reason]:
     """What a failed dial says about the sender."""
     if failure.reply is None:
         lasting = failure.phase in (Phase.TLS, Phase.AUTH)
-        return (Pause.CREDENTIALS if lasting else Pause.OUTAGE), ConnectionFailed(failure.why)
+        return (Pause.CREDENTIALS if lasting else Pause.OUTAGE), ConnectionFailed(without_addresses(failure.why))
     reply = failure.reply
     reason = ServerAnswered(reply.code, reply.status, reply.told)
     if failure.phase is Phase.AUTH:

@@ -12,5 +12,6 @@ async def verify(request: web.Request) -> web.Response:
     """Prove the promises on the tenant's data, or name what breaks them."""
     context = context_of(request)
     grace = timedelta(seconds=context.settings.verify_grace_seconds)
-    async with context.verifying, desk_of(request).work() as work:
+    desk = desk_of(request)
+    async with context.proofs.take(desk.tenant_id), desk.work() as work:
         return answer(await proofs.verify(work, grace))
