@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad_stack import eventually
+from postroad_stack import Stack, eventually
 from postroad_stack.keeper_main import sweep
 
 COMMAND = [sys.executable, "-m", "postroad_stack"]
@@ -70,14 +70,19 @@ async def test_servers_do_not_outlive_even_their_keeper() -> None:
     assert not root.exists()
 
 
-def test_a_command_gets_the_addresses_and_gives_its_exit_code() -> None:
-    script = 'env | grep ^POSTROAD_STACK_RABBITMQCTL; test "$POSTROAD_STACK_STARTED_BY" = local && exit 7'
+@pytest.mark.parametrize("own", [pytest.param(True, marks=pytest.mark.prove), False], ids=["own", "given"])
+def test_a_command_gets_the_addresses_and_gives_its_exit_code(stack: Stack, *, own: bool) -> None:
+    way, environment = (
+        ("local", ENVIRONMENT) if own else ("env", ENVIRONMENT | {"POSTROAD_STACK": ""} | stack.environment())
+    )
+    script = 'env | grep ^POSTROAD_STACK_RABBITMQCTL; test -n "$POSTROAD_STACK_AMQP_URL" && exit 7'
     done = subprocess.run(
-        [*COMMAND, "run", "--", "sh", "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [*COMMAND, "run", "--", "sh", "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 7
-    assert "stack: local" in done.stderr
-    assert not Path(done.stdout.partition("=")[2].strip()).parents[1].exists()
+    assert f"stack: {way}" in done.stderr
+    if own:
+        assert not Path(done.stdout.partition("=")[2].strip()).parents[1].exists()
 
 
 def test_a_terminated_run_terminates_its_command_first() -> None:
