@@ -73,7 +73,7 @@ async def test_servers_do_not_outlive_even_their_keeper() -> None:
 @pytest.mark.parametrize("own", [pytest.param(True, marks=pytest.mark.prove), False], ids=["own", "given"])
 def test_a_command_gets_the_addresses_and_gives_its_exit_code(stack: Stack, *, own: bool) -> None:
     way, environment = (
-        ("local", ENVIRONMENT) if own else ("env", ENVIRONMENT | {"POSTROAD_STACK": ""} | stack.environment())
+        ("local", ENVIRONMENT) if own else ("env", ENVIRONMENT | {"POSTROAD_STACK": "env"} | stack.environment())
     )
     script = 'env | grep ^POSTROAD_STACK_RABBITMQCTL; test -n "$POSTROAD_STACK_AMQP_URL" && exit 7'
     done = subprocess.run(
