@@ -14,7 +14,7 @@ import structlog
 from aiormq import Connection
 from yarl import URL
 
-from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError, BrokerUnavailableError
+from postroad_common.amqp.errors import BrokerUnavailableError
 
 CONNECT_SECONDS: Final = 10.0
 PREPARE_SECONDS: Final = 30.0
@@ -98,7 +98,7 @@ class Link:
                     await connection.connect()
                 async with asyncio.timeout(PREPARE_SECONDS):
                     await self._prepare(connection)
-        except (*CONNECTION_ERRORS, BrokerError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong: a link that gives up is never made again
             _log.warning("cannot connect to the broker", link=self._name, error=repr(error))
             self._last_error = error
             return False
@@ -116,9 +116,14 @@ class Link:
 
 @contextmanager
 def ended_as_error() -> Iterator[None]:
-    """The protocol library may cancel waiters when a connection ends: make that a ConnectionError, not a stop."""
+    """The protocol library may cancel waiters when a connection ends: make that a ConnectionError, not a stop.
+
+    That one ended during the handshake, as behind a proxy whose broker is starting, it reports by StopAsyncIteration.
+    """
     try:
         yield
+    except StopAsyncIteration as error:
+        raise ConnectionError("the connection ended in the handshake") from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -129,7 +134,8 @@ def ended_as_error() -> Iterator[None]:
 async def _close(connection: Connection) -> None:
     """Close within a few seconds, whatever state it is in; whoever waits on it gets a ConnectionError."""
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await connection.close(ConnectionError("the connection was given up"))
-    except CONNECTION_ERRORS:
+        with ended_as_error():
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.close(ConnectionError("the connection was given up"))
+    except Exception:  # noqa: BLE001 - it is of no use any more
         _log.debug("a connection did not close in order", exc_info=True)
