@@ -35,9 +35,7 @@ async def acceptance_services(running_crew: Crew) -> Crew:
     """The run's services, whole again whatever earlier modules have done to them."""
     services, smtp, _ = running_crew
     await smtp.set_behaviour({})
-    for service, replicas in services.processes.items():
-        for process in [process for process in replicas if process.returncode is not None]:
-            await services.replace(service, process)
+    await services.replace_ended()
     return running_crew
 
 

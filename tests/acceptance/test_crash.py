@@ -143,13 +143,6 @@ async def replace_one(services: Services, service: str, *, env: Mapping[str, str
     return await services.replace(service, old, env=env)
 
 
-async def replace_dead(services: Services) -> None:
-    """Put fresh processes in the place of those that earlier tests have killed."""
-    for service, replicas in services.processes.items():
-        for process in [process for process in replicas if process.returncode is not None]:
-            await services.replace(service, process)
-
-
 async def enroll_until_dead(world: World, sequence_id: str, name: str, doomed: Sequence[Process]) -> int:
     """Enroll a few people at a time, for any replica to take up, until each of the doomed has died; how many in all.
 
@@ -181,7 +174,7 @@ async def test_random_kills_under_load_lose_nothing_and_send_nothing_twice(crew:
     people, sender_kills, scheduler_kills = (10_000, 10, 5) if FULL else (1_000, 4, 2)
     rng = random.Random(SEED)
     name = f"random-{SEED}"
-    await replace_dead(crew.services)
+    await crew.services.replace_ended()
     print(f"seed {SEED}, {people} contacts x 3 steps, {sender_kills} sender kills, {scheduler_kills} scheduler kills")
     contacts = await crew.add_contacts([f"r{n}@lists.example" for n in range(people)])
     # Slow enough that mails flow until the last kill, and that each kill finds some on the wire.
@@ -230,7 +223,7 @@ async def transmitting_of(world: World, victim: Process) -> int:
 @pytest.mark.alone
 async def test_a_sender_suspended_in_data_past_its_incarnation_sends_nothing_twice(crew: World) -> None:
     name = "suspended"
-    await replace_dead(crew.services)
+    await crew.services.replace_ended()
     contacts = await crew.add_contacts([f"{name}-{n}@slow.example" for n in range(30)])
     sequence_id = await crew.add_sequence(name, steps=1)
     await crew.smtp.set_behaviour({"answer_delay_ms": [1500, 1500]})

@@ -133,6 +133,12 @@ class Services:
         """Put fresh processes in the place of all of a service, at once."""
         return await asyncio.gather(*(self.replace(service, old, env=env) for old in list(self.processes[service])))
 
+    async def replace_ended(self) -> None:
+        """Put fresh processes in the place of all that have ended."""
+        for service, replicas in self.processes.items():
+            for process in [process for process in replicas if process.returncode is not None]:
+                await self.replace(service, process)
+
     async def aclose(self) -> None:
         """Terminate all."""
         running = [process for replicas in self.processes.values() for process in replicas]
