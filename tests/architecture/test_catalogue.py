@@ -17,6 +17,7 @@ WITHOUT_TENANT = {
 VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath"}
 
 ACROSS_TENANTS = {
+    "sequence.tenants_with_idempotency_keys",
     "sequence.tenants_with_outbox",
     "tracking.tenants_with_outbox",
     "tracking.tenants_with_unmatched",

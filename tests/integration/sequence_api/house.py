@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ import asyncpg
 import httpx
 
 from postroad_common.ids import message_id_for, new_id
+from postroad_sequence_api.door import Route
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.listening import listening_port
@@ -31,6 +33,11 @@ SETTINGS = {
     "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
 }
 HTML = '<p>Hello {{ contact.first_name|default("there") }}</p><a href="{{ unsubscribe_url }}">No more</a>'
+
+
+def name_of(route: Route) -> str:
+    """A route by method and path, its thing's id as {id}."""
+    return f"{route.method} {re.sub(r'{[a-z_]+_id}', '{id}', route.path)}"
 
 
 @dataclass(frozen=True)

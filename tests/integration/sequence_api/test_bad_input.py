@@ -11,7 +11,7 @@ from postroad_common.ids import new_id
 from postroad_sequence_api.app import ROUTES
 from postroad_stack.fake_esps import FakeSendGrid
 
-from .house import OPERATOR_TOKEN, Tenant
+from .house import OPERATOR_TOKEN, Tenant, name_of
 
 ID = str(new_id())
 STEP = {"key": "k", "kind": "email", "template_id": ID, "delay": "1d", "preferred_time": "09:30", "thread": "new"}
@@ -25,7 +25,9 @@ SENDER = {
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/tenants": {"name": "n", "timezone": "UTC", "postal_address": "p"},
-    "POST /v1/api-keys": {"name": "n", "role": "viewer"},
+    "PATCH /v1/tenant": {"name": "n", "timezone": "UTC", "postal_address": "p"},
+    "POST /v1/api-keys": {"name": "n", "role": "viewer", "scopes": ["contacts:read"],
+                          "expires_at": "2099-01-01T00:00:00Z"},
     "POST /v1/contacts": CONTACT,
     "PATCH /v1/contacts/{id}": CONTACT,
     "POST /v1/senders": SENDER,
@@ -119,7 +121,7 @@ def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
         *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
           for action in ("pause", "resume", "stop", "activate")),
     }  # fmt: skip
-    posts = {f"{route.method} {route.path}" for route in ROUTES if route.method in {"POST", "PUT", "PATCH"}}
+    posts = {name_of(route) for route in ROUTES if route.method in {"POST", "PUT", "PATCH"}}
     assert posts - takes_none == set(BODIES)
 
 
@@ -230,7 +232,7 @@ def test_every_list_and_parameter_is_in_the_table() -> None:
         for route in ROUTES
         if route.method == "GET"
         and "{" not in route.path
-        and route.path not in {"/v1/me", "/v1/verify", "/v1/webhook-sources"}
+        and route.path not in {"/v1/me", "/v1/tenant", "/v1/verify", "/v1/webhook-sources"}
     }
     assert lists == set(QUERIES)
 
@@ -250,13 +252,11 @@ STRANGE_IDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "route", [route for route in ROUTES if "{id}" in route.path], ids=lambda route: f"{route.method} {route.path}"
-)
+@pytest.mark.parametrize("route", [route for route in ROUTES if "{id}" in name_of(route)], ids=name_of)
 async def test_an_id_that_is_none_is_404(tenant: Tenant, route: Any) -> None:
-    name = f"{route.method} {route.path}"
+    name = name_of(route)
     for strange in STRANGE_IDS:
-        path = route.path.removeprefix("/v1").replace("{id}", strange).replace("{version}", "1")
+        path = name.partition(" ")[2].removeprefix("/v1").replace("{id}", strange).replace("{version}", "1")
         response = await tenant.ask(route.method, path, json=BODIES.get(name, {}))
         check(name, response, {404}, strange)
 

@@ -49,7 +49,7 @@ async def test_a_change_keeps_what_it_does_not_name(tenant: Tenant) -> None:
     assert changed["attributes"] == {"plan": 1}
     assert changed["updated_at"] > made["updated_at"]
     differs = {name for name in made if made[name] != changed[name]}
-    assert differs == {"timezone", "attributes", "updated_at"}
+    assert differs == {"timezone", "attributes", "revision", "updated_at"}
 
 
 async def test_a_change_to_a_taken_address_is_refused(tenant: Tenant) -> None:

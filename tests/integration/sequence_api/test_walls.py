@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from postroad_sequence_api.app import ROUTES, Route
+from postroad_sequence_api.app import ROUTES
 
-from .house import CreateTenant, Enrolled, Tenant
+from .house import CreateTenant, Enrolled, Tenant, name_of
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,7 @@ ADDRESSED = {
     "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
     "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
+    "GET /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "DELETE /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "DELETE /v1/templates/{id}": Case(lambda home: {"id": home.unused_template_id}, found=204),
     "DELETE /v1/suppressions/{email}": Case(lambda home: {"email": home.suppressed}, found=204),
@@ -204,6 +205,8 @@ NAMED_IN_THE_BODY: dict[str, tuple[Callable[[Home, Home], tuple[str, Any]], str]
 NAMES_NOTHING = {
     "POST /v1/tenants",
     "GET /v1/me",
+    "GET /v1/tenant",
+    "PATCH /v1/tenant",
     "POST /v1/api-keys",
     "POST /v1/contacts",
     "POST /v1/contacts/import",
@@ -216,10 +219,6 @@ NAMES_NOTHING = {
     "GET /v1/operator/parking",
     "POST /v1/operator/parking/replay",
 }
-
-
-def name_of(route: Route) -> str:
-    return f"{route.method} {route.path}"
 
 
 def test_every_endpoint_has_its_case() -> None:

@@ -1,15 +1,21 @@
 """postroad-sequence-api: the process."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from datetime import timedelta
+from typing import Final, NoReturn
 
 from postroad_common.lifecycle import Service, run
 from postroad_common.sealing import KeyRing
 from postroad_sequence_api.app import add_routes
 from postroad_sequence_api.context import Context
 from postroad_sequence_api.http import MAX_BODY_BYTES
+from postroad_sequence_api.idempotency import forget_old
+from postroad_sequence_api.rate_limits import RateLimits
 from postroad_sequence_api.settings import SequenceApiSettings
+
+_EVERY_MINUTE: Final = timedelta(minutes=1)
 
 
 @asynccontextmanager
@@ -22,8 +28,18 @@ async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
         broker=service.broker,
         keyring=KeyRing.parse(service.settings.secret_keys.get_secret_value()),
         wake_relay=relay.wake,
+        limits=RateLimits(service.settings.rate_limit_per_minute, time.monotonic),
     )
     add_routes(service.app, context)
+
+    async def write_used_keys() -> bool:
+        return await context.used_keys.write(context.pool)
+
+    async def forget_old_keys() -> bool:
+        return await forget_old(context.pool)
+
+    service.repeat(write_used_keys, _EVERY_MINUTE, "used keys")
+    service.repeat(forget_old_keys, _EVERY_MINUTE, "old idempotency keys")
     yield
 
 

@@ -1,102 +1,95 @@
 """The API as one table: method, path, who may, and what happens."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from asyncpg import IntegrityConstraintViolationError
 
-from postroad_sequence_api import auth
+from postroad_sequence_api import browsers
 from postroad_sequence_api.auth import Role
+from postroad_sequence_api.compression import compress
 from postroad_sequence_api.context import Context
+from postroad_sequence_api.door import Door, Route
 from postroad_sequence_api.errors import from_constraint
 from postroad_sequence_api.handlers import (
+    api_keys,
     contacts,
     enrollments,
     events,
     messages,
     parking,
-    proofs,
     senders,
     sequences,
     suppressions,
     templates,
     tenants,
+    verify,
     webhook_sources,
 )
-from postroad_sequence_api.http import CALLER, CONTEXT, context_of
-
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
-Access: TypeAlias = Role | Literal["operator"]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """An endpoint. access is the least role that may, or the operator alone."""
-
-    method: str
-    path: str
-    access: Access
-    handler: Handler
-
+from postroad_sequence_api.http import ALLOWANCE, CONTEXT
+from postroad_sequence_api.openapi import add_description
 
 ROUTES: Final = (
-    Route("POST", "/v1/tenants", "operator", tenants.create),
+    Route("POST", "/v1/tenants", "operator", tenants.create, status=201),
     Route("GET", "/v1/me", Role.viewer, tenants.me),
-    Route("POST", "/v1/api-keys", Role.owner, tenants.create_key),
-    Route("GET", "/v1/api-keys", Role.owner, tenants.list_keys),
-    Route("DELETE", "/v1/api-keys/{id}", Role.owner, tenants.revoke_key),
-    Route("POST", "/v1/contacts", Role.editor, contacts.create),
-    Route("GET", "/v1/contacts", Role.viewer, contacts.listed),
-    Route("POST", "/v1/contacts/import", Role.editor, contacts.import_file),
-    Route("GET", "/v1/contacts/{id}", Role.viewer, contacts.get),
-    Route("PATCH", "/v1/contacts/{id}", Role.editor, contacts.change),
-    Route("DELETE", "/v1/contacts/{id}", Role.editor, contacts.delete),
-    Route("GET", "/v1/contacts/{id}/timeline", Role.viewer, contacts.timeline),
-    Route("POST", "/v1/senders", Role.owner, senders.create),
-    Route("GET", "/v1/senders", Role.viewer, senders.listed),
-    Route("GET", "/v1/senders/{id}", Role.viewer, senders.get),
-    Route("PATCH", "/v1/senders/{id}", Role.owner, senders.change),
-    Route("POST", "/v1/senders/{id}/pause", Role.editor, senders.pause),
-    Route("POST", "/v1/senders/{id}/resume", Role.editor, senders.resume),
-    Route("POST", "/v1/templates", Role.editor, templates.create),
-    Route("GET", "/v1/templates", Role.viewer, templates.listed),
-    Route("GET", "/v1/templates/{id}", Role.viewer, templates.get),
-    Route("PUT", "/v1/templates/{id}", Role.editor, templates.change),
-    Route("DELETE", "/v1/templates/{id}", Role.editor, templates.delete),
-    Route("POST", "/v1/templates/{id}/preview", Role.editor, templates.preview),
-    Route("POST", "/v1/sequences", Role.editor, sequences.create),
-    Route("GET", "/v1/sequences", Role.viewer, sequences.listed),
-    Route("GET", "/v1/sequences/{id}", Role.viewer, sequences.get),
-    Route("PUT", "/v1/sequences/{id}", Role.editor, sequences.change),
-    Route("POST", "/v1/sequences/{id}/activate", Role.editor, sequences.activate),
-    Route("POST", "/v1/sequences/{id}/pause", Role.editor, sequences.pause),
-    Route("POST", "/v1/sequences/{id}/resume", Role.editor, sequences.resume),
-    Route("POST", "/v1/sequences/{id}/archive", Role.editor, sequences.archive),
-    Route("GET", "/v1/sequences/{id}/versions", Role.viewer, sequences.versions),
-    Route("GET", "/v1/sequences/{id}/versions/{version}", Role.viewer, sequences.version),
-    Route("GET", "/v1/sequences/{id}/stats", Role.viewer, sequences.statistics),
-    Route("POST", "/v1/sequences/{id}/enrollments", Role.editor, enrollments.enroll),
-    Route("GET", "/v1/enrollments", Role.viewer, enrollments.listed),
-    Route("GET", "/v1/enrollments/{id}", Role.viewer, enrollments.get),
-    Route("POST", "/v1/enrollments/{id}/pause", Role.editor, enrollments.pause),
-    Route("POST", "/v1/enrollments/{id}/resume", Role.editor, enrollments.resume),
-    Route("POST", "/v1/enrollments/{id}/stop", Role.editor, enrollments.stop),
-    Route("GET", "/v1/enrollments/{id}/explain", Role.viewer, enrollments.explain),
-    Route("GET", "/v1/enrollments/{id}/timeline", Role.viewer, enrollments.timeline),
-    Route("POST", "/v1/suppressions", Role.editor, suppressions.add),
-    Route("GET", "/v1/suppressions", Role.viewer, suppressions.listed),
-    Route("DELETE", "/v1/suppressions/{email}", Role.editor, suppressions.lift),
-    Route("GET", "/v1/messages", Role.viewer, messages.listed),
-    Route("GET", "/v1/messages/{id}", Role.viewer, messages.get),
-    Route("GET", "/v1/events", Role.viewer, events.listed),
-    Route("POST", "/v1/webhook-sources", Role.owner, webhook_sources.create),
-    Route("GET", "/v1/webhook-sources", Role.viewer, webhook_sources.listed),
-    Route("GET", "/v1/webhook-sources/{id}", Role.viewer, webhook_sources.get),
-    Route("DELETE", "/v1/webhook-sources/{id}", Role.owner, webhook_sources.delete),
-    Route("GET", "/v1/verify", Role.viewer, proofs.verify),
-    Route("GET", "/v1/operator/parking", "operator", parking.listed),
+    Route("GET", "/v1/tenant", Role.viewer, tenants.get),
+    Route("PATCH", "/v1/tenant", Role.owner, tenants.change, edits=True),
+    Route("POST", "/v1/api-keys", Role.owner, api_keys.create, status=201),
+    Route("GET", "/v1/api-keys", Role.owner, api_keys.list_),
+    Route("GET", "/v1/api-keys/{api_key_id}", Role.owner, api_keys.get),
+    Route("DELETE", "/v1/api-keys/{api_key_id}", Role.owner, api_keys.revoke),
+    Route("POST", "/v1/contacts", Role.editor, contacts.create, status=201),
+    Route("GET", "/v1/contacts", Role.viewer, contacts.list_),
+    Route("POST", "/v1/contacts/import", Role.editor, contacts.import_, takes="text/csv"),
+    Route("GET", "/v1/contacts/{contact_id}", Role.viewer, contacts.get),
+    Route("PATCH", "/v1/contacts/{contact_id}", Role.editor, contacts.change, edits=True),
+    Route("DELETE", "/v1/contacts/{contact_id}", Role.editor, contacts.delete, edits=True),
+    Route("GET", "/v1/contacts/{contact_id}/timeline", Role.viewer, contacts.timeline),
+    Route("POST", "/v1/senders", Role.owner, senders.create, status=201),
+    Route("GET", "/v1/senders", Role.viewer, senders.list_),
+    Route("GET", "/v1/senders/{sender_id}", Role.viewer, senders.get),
+    Route("PATCH", "/v1/senders/{sender_id}", Role.owner, senders.change, edits=True),
+    Route("POST", "/v1/senders/{sender_id}/pause", Role.editor, senders.pause),
+    Route("POST", "/v1/senders/{sender_id}/resume", Role.editor, senders.resume),
+    Route("POST", "/v1/templates", Role.editor, templates.create, status=201),
+    Route("GET", "/v1/templates", Role.viewer, templates.list_),
+    Route("GET", "/v1/templates/{template_id}", Role.viewer, templates.get),
+    Route("PUT", "/v1/templates/{template_id}", Role.editor, templates.change, edits=True),
+    Route("DELETE", "/v1/templates/{template_id}", Role.editor, templates.delete, edits=True),
+    Route("POST", "/v1/templates/{template_id}/preview", Role.editor, templates.preview),
+    Route("POST", "/v1/sequences", Role.editor, sequences.create, status=201),
+    Route("GET", "/v1/sequences", Role.viewer, sequences.list_),
+    Route("GET", "/v1/sequences/{sequence_id}", Role.viewer, sequences.get),
+    Route("PUT", "/v1/sequences/{sequence_id}", Role.editor, sequences.change, edits=True),
+    Route("POST", "/v1/sequences/{sequence_id}/activate", Role.editor, sequences.activate, edits=True),
+    Route("POST", "/v1/sequences/{sequence_id}/pause", Role.editor, sequences.pause),
+    Route("POST", "/v1/sequences/{sequence_id}/resume", Role.editor, sequences.resume),
+    Route("POST", "/v1/sequences/{sequence_id}/archive", Role.editor, sequences.archive),
+    Route("GET", "/v1/sequences/{sequence_id}/versions", Role.viewer, sequences.versions),
+    Route("GET", "/v1/sequences/{sequence_id}/versions/{version}", Role.viewer, sequences.version),
+    Route("GET", "/v1/sequences/{sequence_id}/stats", Role.viewer, sequences.statistics),
+    Route("POST", "/v1/sequences/{sequence_id}/enrollments", Role.editor, enrollments.create),
+    Route("GET", "/v1/enrollments", Role.viewer, enrollments.list_),
+    Route("GET", "/v1/enrollments/{enrollment_id}", Role.viewer, enrollments.get),
+    Route("POST", "/v1/enrollments/{enrollment_id}/pause", Role.editor, enrollments.pause),
+    Route("POST", "/v1/enrollments/{enrollment_id}/resume", Role.editor, enrollments.resume),
+    Route("POST", "/v1/enrollments/{enrollment_id}/stop", Role.editor, enrollments.stop),
+    Route("GET", "/v1/enrollments/{enrollment_id}/explain", Role.viewer, enrollments.explain),
+    Route("GET", "/v1/enrollments/{enrollment_id}/timeline", Role.viewer, enrollments.timeline),
+    Route("POST", "/v1/suppressions", Role.editor, suppressions.create, status=201),
+    Route("GET", "/v1/suppressions", Role.viewer, suppressions.list_),
+    Route("DELETE", "/v1/suppressions/{email}", Role.editor, suppressions.delete),
+    Route("GET", "/v1/messages", Role.viewer, messages.list_),
+    Route("GET", "/v1/messages/{message_id}", Role.viewer, messages.get),
+    Route("GET", "/v1/events", Role.viewer, events.list_),
+    Route("POST", "/v1/webhook-sources", Role.owner, webhook_sources.create, status=201),
+    Route("GET", "/v1/webhook-sources", Role.viewer, webhook_sources.list_),
+    Route("GET", "/v1/webhook-sources/{webhook_source_id}", Role.viewer, webhook_sources.get),
+    Route("DELETE", "/v1/webhook-sources/{webhook_source_id}", Role.owner, webhook_sources.delete),
+    Route("GET", "/v1/verify", Role.viewer, verify.verify),
+    Route("GET", "/v1/operator/parking", "operator", parking.list_),
     Route("POST", "/v1/operator/parking/replay", "operator", parking.replay),
 )
 
@@ -104,31 +97,29 @@ ROUTES: Final = (
 def add_routes(app: web.Application, context: Context) -> None:
     """Give an application the API."""
     app[CONTEXT] = context
-    app.middlewares.append(constraint_middleware)
+    origins = frozenset(context.settings.cors_origins)
+    app.middlewares.insert(0, browsers.cross_origin(origins))
+    app.middlewares.extend((compress, constraint_middleware))
+    app.on_response_prepare.append(_finish(origins))
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _guarded(route))
+        app.router.add_route(route.method, route.path, Door(route))
+    add_description(app, ROUTES)
 
 
-def _guarded(route: Route) -> Handler:
-    """The handler behind its door."""
+def _finish(origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What every answer carries, problems and streams too."""
 
-    async def enter(request: web.Request) -> web.Response:
-        context, token = context_of(request), auth.bearer(request.headers.get("Authorization"))
-        if route.access == "operator":
-            auth.check_operator(token, context.settings.operator_token.get_secret_value())
-        else:
-            caller = await auth.log_in(context.pool, token)
-            caller.require(route.access)
-            request[CALLER] = caller
-        return await route.handler(request)
+    async def finish(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if (allowance := request.get(ALLOWANCE)) is not None:
+            response.headers.update(allowance.headers())
+        browsers.allow(request, response, origins)
 
-    return enter
+    return finish
 
 
 @web.middleware
-async def constraint_middleware(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def constraint_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What a constraint of the database refused, as the client's conflict."""
     try:
         return await handler(request)

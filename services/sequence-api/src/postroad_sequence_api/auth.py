@@ -4,14 +4,12 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 from uuid import UUID
 
-from asyncpg import Pool
-
-from postroad_common.db import queries, transaction
+from postroad_common.db import AnyConnection, queries
 from postroad_common.errors import RefError
 from postroad_common.ids import pack_ref, unpack_ref
 from postroad_sequence_api.errors import ForbiddenError, UnauthorizedError
@@ -38,11 +36,20 @@ class Caller:
     tenant_id: UUID
     api_key_id: UUID
     role: Role
+    scopes: frozenset[str] | None
+    """None: all that the role may."""
 
-    def require(self, role: Role) -> None:
-        """Raises ForbiddenError unless the caller's role is at least this one."""
+    def require(self, role: Role, scope: str) -> None:
+        """Raises ForbiddenError unless the caller's role is at least this one and its scopes hold this one."""
         if self.role < role:
-            raise ForbiddenError(self.role.name, role.name)
+            raise ForbiddenError(f"the role {self.role.name}", f"the role {role.name}")
+        if not self.may(scope):
+            raise ForbiddenError(f"the scopes {', '.join(sorted(self.scopes or ()))}", scope)
+
+    def may(self, scope: str) -> bool:
+        """Whether the scopes hold this one. What may write may read."""
+        noun, _, verb = scope.partition(":")
+        return self.scopes is None or scope in self.scopes or (verb == "read" and f"{noun}:write" in self.scopes)
 
 
 def new_secret() -> str:
@@ -74,19 +81,28 @@ def check_operator(token: str, expected: str) -> None:
         raise UnauthorizedError
 
 
-async def log_in(pool: Pool, token: str) -> Caller:
-    """Whose key this is; raises UnauthorizedError. The tenant comes from the key, so the wall is up from the start."""
-    tenant_id, api_key_id, secret = _split(token)
-    async with transaction(pool, tenant_id) as conn:
-        row = await conn.fetchrow(_SQL.api_key_for_login, tenant_id, api_key_id)
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API key as it was sent. The tenant comes from the key, so the wall is up before anything is read."""
+
+    tenant_id: UUID
+    api_key_id: UUID
+    secret: str = field(repr=False)
+
+
+async def log_in(conn: AnyConnection, token: Token) -> Caller:
+    """Whose key this is, in a transaction of its tenant; raises UnauthorizedError."""
+    row = await conn.fetchrow(_SQL.api_key_for_login, token.tenant_id, token.api_key_id)
     stored = row["secret_hash"] if row is not None else bytes(32)
-    matches = hmac.compare_digest(stored, hash_secret(secret))
-    if row is None or not matches or row["revoked_at"] is not None:
+    matches = hmac.compare_digest(stored, hash_secret(token.secret))
+    if row is None or not matches or not row["valid"]:
         raise UnauthorizedError
-    return Caller(tenant_id, api_key_id, Role[row["role"]])
+    scopes = row["scopes"]
+    return Caller(token.tenant_id, token.api_key_id, Role[row["role"]], None if scopes is None else frozenset(scopes))
 
 
-def _split(token: str) -> tuple[UUID, UUID, str]:
+def read_token(token: str) -> Token:
+    """The parts of a bearer token; raises UnauthorizedError for what is no API key."""
     # Base64url may hold underscores itself: the parts are found by length.
     if len(token) != _KEY_LENGTH or not token.startswith(_PREFIX) or token[_REF.stop] != "_":
         raise UnauthorizedError
@@ -94,4 +110,4 @@ def _split(token: str) -> tuple[UUID, UUID, str]:
         tenant_id, api_key_id = unpack_ref(token[_REF])
     except RefError as error:
         raise UnauthorizedError from error
-    return tenant_id, api_key_id, token[_SECRET]
+    return Token(tenant_id, api_key_id, token[_SECRET])

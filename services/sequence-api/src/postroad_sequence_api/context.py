@@ -17,6 +17,9 @@ from postroad_common.outbox import enqueue
 from postroad_common.problems import Problem
 from postroad_common.sealing import KeyRing
 from postroad_common.telemetry import current_traceparent
+from postroad_sequence_api.api_key_use import UsedKeys
+from postroad_sequence_api.errors import PreconditionFailedError
+from postroad_sequence_api.rate_limits import RateLimits
 from postroad_sequence_api.settings import SequenceApiSettings
 
 
@@ -50,16 +53,32 @@ class Context:
     broker: Broker
     keyring: KeyRing
     wake_relay: Callable[[], None]
+    limits: RateLimits
+    used_keys: UsedKeys = field(default_factory=UsedKeys)
     proofs: Turns = field(default_factory=Turns)
 
 
 @dataclass(slots=True)
 class Work:
-    """A transaction of one tenant, and the messages that leave when it commits."""
+    """A transaction of one tenant, and the messages that leave when it commits.
+
+    expected holds the revisions of the request's If-Match header; None: it has none.
+    """
 
     conn: AnyConnection
     tenant_id: UUID
+    expected: frozenset[int] | None = None
     said: bool = field(default=False, init=False)
+    matched: bool = field(default=False, init=False)
+
+    def match(self, revision: int) -> None:
+        """Refuse to change what somebody else has changed meanwhile; call it with the row locked.
+
+        Raises PreconditionFailedError when the request has an If-Match that does not name this revision.
+        """
+        self.matched = True
+        if self.expected is not None and revision not in self.expected:
+            raise PreconditionFailedError(revision)
 
     async def one(self, statement: str, *arguments: object) -> Record:
         """The row of a statement that always has one. The tenant is the first argument of every statement."""
@@ -98,10 +117,10 @@ class Desk:
     tenant_id: UUID
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Work]:
+    async def work(self, expected: frozenset[int] | None = None) -> AsyncIterator[Work]:
         """A transaction that commits at the end of the block; the relay is woken if it said something."""
         async with transaction(self.context.pool, self.tenant_id) as conn:
-            work = Work(conn, self.tenant_id)
+            work = Work(conn, self.tenant_id, expected)
             yield work
         if work.said:
             if __debug__:

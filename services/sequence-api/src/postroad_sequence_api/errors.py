@@ -70,6 +70,59 @@ class ConflictError(Problem):
         super().__init__(409, code, "Not as things stand", detail, field=field, **extra)
 
 
+class PreconditionFailedError(Problem):
+    """Somebody else changed the thing after the editor had read it (RFC 9110 13.1.1)."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(
+            412,
+            "changed_meanwhile",
+            "Changed meanwhile",
+            f"This is at revision {revision} now, which If-Match does not name: read it again and repeat the change.",
+            headers={"ETag": f'"{revision}"'},
+            revision=revision,
+        )
+
+
+class KeyReusedError(Problem):
+    """An Idempotency-Key that stands for another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422,
+            "idempotency_key_reused",
+            "The Idempotency-Key is another request's",
+            "An earlier request with this key had another path or body: use a new key for a new request.",
+            field="Idempotency-Key",
+        )
+
+
+class InProgressError(Problem):
+    """The first request with an Idempotency-Key has not been answered yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            409,
+            "in_progress",
+            "The first request is under way",
+            "A request with this Idempotency-Key is being worked on: ask again for its answer.",
+            headers={"Retry-After": "1"},
+        )
+
+
+class RateLimitedError(Problem):
+    """The API key has used up what it may."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(
+            429,
+            "rate_limited",
+            "Too many requests",
+            f"This API key may go on in {wait_seconds} s.",
+            headers={"Retry-After": str(wait_seconds)},
+        )
+
+
 class IllegalTransitionError(ConflictError):
     """The thing is in a state from which this does not lead on."""
 
@@ -91,12 +144,10 @@ class UnauthorizedError(Problem):
 
 
 class ForbiddenError(Problem):
-    """The key is valid, but its role may not do this."""
+    """The key is valid, but its role or its scopes do not hold this."""
 
-    def __init__(self, role: str, needed: str) -> None:
-        super().__init__(
-            403, "forbidden", "Forbidden", f"The key's role is {role}; this needs {needed}.", role=role, needed=needed
-        )
+    def __init__(self, has: str, needed: str) -> None:
+        super().__init__(403, "forbidden", "Forbidden", f"The key has {has}; this needs {needed}.", needed=needed)
 
 
 _TAKEN: Final = {

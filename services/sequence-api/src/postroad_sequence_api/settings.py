@@ -1,11 +1,18 @@
 """What can be set of sequence-api."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from postroad_common.settings import LinkSettings
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
+        raise ValueError("an origin such as https://crm.example.com is needed: lower case, no path, no wildcard")
+    return value
 
 
 class SequenceApiSettings(LinkSettings):
@@ -16,6 +23,16 @@ class SequenceApiSettings(LinkSettings):
     operator_token: Annotated[SecretStr, Field(min_length=16)] = Field(
         description="Bearer token of the operator, who makes tenants and looks after parked messages: random, "
         "16 characters or more."
+    )
+    rate_limit_per_minute: Annotated[int, Field(ge=0)] = Field(
+        default=6000,
+        description="How many requests an API key may make in a minute, at once or spread; 0: no limit. Each process "
+        "counts for itself.",
+    )
+    cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
+        default=(),
+        description="Which sites' pages may call the API from a browser: a JSON list of origins such as "
+        '`["https://crm.example.com"]`.',
     )
     stop_wait_seconds: Annotated[float, Field(ge=0, le=25)] = Field(
         default=5.0,

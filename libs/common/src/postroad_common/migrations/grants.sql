@@ -21,7 +21,7 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequenc
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
     tracking.stops, tracking.event_keys, sequence.outbox, tracking.outbox TO postroad_views;
-GRANT SELECT ON sequence.outbox, sequence.enrollments, schedule.progress, delivery.messages, delivery.incarnations,
+GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, schedule.progress, delivery.messages, delivery.incarnations,
     tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
 
 -- sequence-api writes schema sequence.
@@ -35,7 +35,9 @@ GRANT UPDATE (name, timezone, postal_address) ON sequence.tenants TO postroad_se
 GRANT UPDATE (intent, intent_at) ON sequence.enrollments TO postroad_sequence_api;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON sequence.intents TO postroad_sequence_api;
 GRANT UPDATE, DELETE ON sequence.outbox TO postroad_sequence_api;
-GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer) TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.idempotency_keys TO postroad_sequence_api;
+GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer),
+    sequence.tenants_with_idempotency_keys(interval, integer) TO postroad_sequence_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
 
 -- scheduler writes schema schedule, and frees the slot of an enrollment that it ends.

@@ -1,59 +1,51 @@
 """/v1/contacts."""
 
+from uuid import UUID
+
 from aiohttp import web
 
+from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.errors import UnsupportedMediaError
-from postroad_sequence_api.http import answer, decoding, desk_of, path_id, read_body, read_query
-from postroad_sequence_api.models.contacts import ContactChange, ContactNew, ContactPick
+from postroad_sequence_api.http import decoding
+from postroad_sequence_api.models.base import Page
+from postroad_sequence_api.models.contacts import Contact, ContactChange, ContactNew, ContactPick, ImportReport
+from postroad_sequence_api.models.timelines import Timeline
 from postroad_sequence_api.services import contacts, imports, timelines
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(work: Work, body: ContactNew) -> Contact:
     """Add a contact."""
-    new = await read_body(request, ContactNew)
-    async with desk_of(request).work() as work:
-        return answer(await contacts.create(work, new), 201)
+    return await contacts.create(work, body)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List contacts."""
-    pick = read_query(request, ContactPick)
-    async with desk_of(request).work() as work:
-        return answer(await contacts.listed(work, pick))
+async def list_(work: Work, query: ContactPick) -> Page[Contact]:
+    """List contacts, oldest first."""
+    return await contacts.listed(work, query)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, contact_id: UUID) -> Contact:
     """Show a contact."""
-    contact_id = path_id(request, "contact")
-    async with desk_of(request).work() as work:
-        return answer(await contacts.get(work, contact_id))
+    return await contacts.get(work, contact_id)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(work: Work, contact_id: UUID, body: ContactChange) -> Contact:
     """Change a contact."""
-    contact_id, wanted = path_id(request, "contact"), await read_body(request, ContactChange)
-    async with desk_of(request).work() as work:
-        return answer(await contacts.change(work, contact_id, wanted))
+    return await contacts.change(work, contact_id, body)
 
 
-async def delete(request: web.Request) -> web.Response:
+async def delete(work: Work, contact_id: UUID) -> None:
     """Delete a contact that was never enrolled."""
-    contact_id = path_id(request, "contact")
-    async with desk_of(request).work() as work:
-        await contacts.delete(work, contact_id)
-    return web.Response(status=204)
+    await contacts.delete(work, contact_id)
 
 
-async def import_file(request: web.Request) -> web.Response:
+async def import_(desk: Desk, request: web.Request) -> ImportReport:
     """Import a CSV file."""
     if request.content_type != "text/csv" or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaError("text/csv in UTF-8")
     with decoding():
-        return answer(await imports.import_contacts(desk_of(request), request.content))
+        return await imports.import_contacts(desk, request.content)
 
 
-async def timeline(request: web.Request) -> web.Response:
+async def timeline(work: Work, contact_id: UUID) -> Timeline:
     """Tell what happened to a contact."""
-    contact_id = path_id(request, "contact")
-    async with desk_of(request).work() as work:
-        return answer(await timelines.of_contact(work, contact_id))
+    return await timelines.of_contact(work, contact_id)

@@ -1,64 +1,60 @@
-"""/v1/enrollments and /v1/sequences/{id}/enrollments."""
+"""/v1/enrollments and /v1/sequences/{sequence_id}/enrollments."""
 
-from aiohttp import web
+from uuid import UUID
 
-from postroad_sequence_api.http import answer, desk_of, path_id, read_body, read_query
-from postroad_sequence_api.models.enrollments import EnrollmentPick, EnrollmentStopped, EnrollNew
+from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.models.base import Page
+from postroad_sequence_api.models.enrollments import (
+    Enrolled,
+    Enrollment,
+    EnrollmentPick,
+    EnrollmentStopped,
+    EnrollNew,
+)
+from postroad_sequence_api.models.explanations import Explanation
+from postroad_sequence_api.models.timelines import Timeline
 from postroad_sequence_api.services import enrollments, explanations, stops, timelines
 
 
-async def enroll(request: web.Request) -> web.Response:
+async def create(desk: Desk, sequence_id: UUID, body: EnrollNew) -> Enrolled:
     """Enroll contacts in a sequence."""
-    sequence_id, new = path_id(request, "sequence"), await read_body(request, EnrollNew)
-    return answer(await enrollments.enroll(desk_of(request), sequence_id, new))
+    return await enrollments.enroll(desk, sequence_id, body)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List enrollments."""
-    pick = read_query(request, EnrollmentPick)
-    async with desk_of(request).work() as work:
-        return answer(await enrollments.listed(work, pick))
+async def list_(work: Work, query: EnrollmentPick) -> Page[Enrollment]:
+    """List enrollments, oldest first."""
+    return await enrollments.listed(work, query)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, enrollment_id: UUID) -> Enrollment:
     """Show an enrollment."""
-    enrollment_id = path_id(request, "enrollment")
-    async with desk_of(request).work() as work:
-        return answer(await enrollments.get(work, enrollment_id))
+    return await enrollments.get(work, enrollment_id)
 
 
-async def pause(request: web.Request) -> web.Response:
+async def pause(desk: Desk, enrollment_id: UUID) -> EnrollmentStopped:
     """Pause an enrollment; answered when it holds."""
-    desk, enrollment_id = desk_of(request), path_id(request, "enrollment")
     stop = await stops.carry_out(desk, lambda work: enrollments.pause(work, enrollment_id))
     async with desk.work() as work:
-        return answer(EnrollmentStopped.of(vars(await enrollments.get(work, enrollment_id)), stop=stop))
+        return EnrollmentStopped.of(vars(await enrollments.get(work, enrollment_id)), stop=stop)
 
 
-async def resume(request: web.Request) -> web.Response:
+async def resume(work: Work, enrollment_id: UUID) -> Enrollment:
     """Resume an enrollment."""
-    enrollment_id = path_id(request, "enrollment")
-    async with desk_of(request).work() as work:
-        return answer(await enrollments.resume(work, enrollment_id))
+    return await enrollments.resume(work, enrollment_id)
 
 
-async def stop(request: web.Request) -> web.Response:
+async def stop(desk: Desk, enrollment_id: UUID) -> EnrollmentStopped:
     """Stop an enrollment for good; answered when it holds."""
-    desk, enrollment_id = desk_of(request), path_id(request, "enrollment")
     held = await stops.carry_out(desk, lambda work: enrollments.stop(work, enrollment_id))
     async with desk.work() as work:
-        return answer(EnrollmentStopped.of(vars(await enrollments.get(work, enrollment_id)), stop=held))
+        return EnrollmentStopped.of(vars(await enrollments.get(work, enrollment_id)), stop=held)
 
 
-async def explain(request: web.Request) -> web.Response:
+async def explain(work: Work, enrollment_id: UUID) -> Explanation:
     """Say what happens next to an enrollment, and why."""
-    enrollment_id = path_id(request, "enrollment")
-    async with desk_of(request).work() as work:
-        return answer(await explanations.explain(work, enrollment_id))
+    return await explanations.explain(work, enrollment_id)
 
 
-async def timeline(request: web.Request) -> web.Response:
+async def timeline(work: Work, enrollment_id: UUID) -> Timeline:
     """Tell what happened to an enrollment."""
-    enrollment_id = path_id(request, "enrollment")
-    async with desk_of(request).work() as work:
-        return answer(await timelines.of_enrollment(work, enrollment_id))
+    return await timelines.of_enrollment(work, enrollment_id)

@@ -1,51 +1,40 @@
 """/v1/senders."""
 
-from aiohttp import web
+from uuid import UUID
 
-from postroad_sequence_api.http import answer, context_of, desk_of, path_id, read_body, read_query
-from postroad_sequence_api.models.base import Pick
-from postroad_sequence_api.models.senders import SenderChange, SenderNew, SenderPaused
+from postroad_sequence_api.context import Context, Desk, Work
+from postroad_sequence_api.models.base import Page, Pick
+from postroad_sequence_api.models.senders import Sender, SenderChange, SenderNew, SenderPaused
 from postroad_sequence_api.services import senders, stops
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(work: Work, context: Context, body: SenderNew) -> Sender:
     """Add a sender."""
-    new = await read_body(request, SenderNew)
-    async with desk_of(request).work() as work:
-        return answer(await senders.create(work, new, context_of(request).keyring), 201)
+    return await senders.create(work, body, context.keyring)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List senders."""
-    pick = read_query(request, Pick)
-    async with desk_of(request).work() as work:
-        return answer(await senders.listed(work, pick))
+async def list_(work: Work, query: Pick) -> Page[Sender]:
+    """List senders, oldest first."""
+    return await senders.listed(work, query)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, sender_id: UUID) -> Sender:
     """Show a sender."""
-    sender_id = path_id(request, "sender")
-    async with desk_of(request).work() as work:
-        return answer(await senders.get(work, sender_id))
+    return await senders.get(work, sender_id)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(work: Work, context: Context, sender_id: UUID, body: SenderChange) -> Sender:
     """Change a sender."""
-    sender_id, wanted = path_id(request, "sender"), await read_body(request, SenderChange)
-    async with desk_of(request).work() as work:
-        return answer(await senders.change(work, sender_id, wanted, context_of(request).keyring))
+    return await senders.change(work, sender_id, body, context.keyring)
 
 
-async def pause(request: web.Request) -> web.Response:
+async def pause(desk: Desk, sender_id: UUID) -> SenderPaused:
     """Pause a sender; answered when it holds."""
-    desk, sender_id = desk_of(request), path_id(request, "sender")
     stop = await stops.carry_out(desk, lambda work: senders.pause(work, sender_id))
     async with desk.work() as work:
-        return answer(SenderPaused.of(vars(await senders.get(work, sender_id)), stop=stop))
+        return SenderPaused.of(vars(await senders.get(work, sender_id)), stop=stop)
 
 
-async def resume(request: web.Request) -> web.Response:
+async def resume(work: Work, sender_id: UUID) -> Sender:
     """Resume a sender."""
-    sender_id = path_id(request, "sender")
-    async with desk_of(request).work() as work:
-        return answer(await senders.resume(work, sender_id))
+    return await senders.resume(work, sender_id)

@@ -1,100 +1,84 @@
 """/v1/sequences."""
 
-from aiohttp import web
+from uuid import UUID
 
-from postroad_sequence_api.errors import NotFoundError
-from postroad_sequence_api.http import answer, desk_of, path_id, read_body, read_optional_body, read_query
+from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.sequences import (
     ArchiveNew,
+    Sequence,
     SequenceArchived,
     SequenceChange,
     SequenceNew,
     SequencePaused,
     SequencePick,
+    SequenceSummary,
+    Version,
+    VersionList,
 )
+from postroad_sequence_api.models.stats import SequenceStats
 from postroad_sequence_api.services import sequences, stats, stops
 
+_GENTLY = ArchiveNew()
 
-async def create(request: web.Request) -> web.Response:
+
+async def create(work: Work, body: SequenceNew) -> Sequence:
     """Draft a sequence."""
-    new = await read_body(request, SequenceNew)
-    async with desk_of(request).work() as work:
-        return answer(await sequences.create(work, new), 201)
+    return await sequences.create(work, body)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List sequences."""
-    pick = read_query(request, SequencePick)
-    async with desk_of(request).work() as work:
-        return answer(await sequences.listed(work, pick))
+async def list_(work: Work, query: SequencePick) -> Page[SequenceSummary]:
+    """List sequences, oldest first."""
+    return await sequences.listed(work, query)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, sequence_id: UUID) -> Sequence:
     """Show a sequence."""
-    sequence_id = path_id(request, "sequence")
-    async with desk_of(request).work() as work:
-        return answer(await sequences.get(work, sequence_id))
+    return await sequences.get(work, sequence_id)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(work: Work, sequence_id: UUID, body: SequenceChange) -> Sequence:
     """Write the draft of a sequence."""
-    sequence_id, wanted = path_id(request, "sequence"), await read_body(request, SequenceChange)
-    async with desk_of(request).work() as work:
-        return answer(await sequences.change(work, sequence_id, wanted))
+    return await sequences.change(work, sequence_id, body)
 
 
-async def activate(request: web.Request) -> web.Response:
+async def activate(work: Work, sequence_id: UUID) -> Sequence:
     """Activate the draft of a sequence."""
-    sequence_id = path_id(request, "sequence")
-    async with desk_of(request).work() as work:
-        return answer(await sequences.activate(work, sequence_id))
+    return await sequences.activate(work, sequence_id)
 
 
-async def pause(request: web.Request) -> web.Response:
+async def pause(desk: Desk, sequence_id: UUID) -> SequencePaused:
     """Pause a sequence; answered when it holds."""
-    desk, sequence_id = desk_of(request), path_id(request, "sequence")
     stop = await stops.carry_out(desk, lambda work: sequences.pause(work, sequence_id))
     async with desk.work() as work:
-        return answer(SequencePaused.of(vars(await sequences.get(work, sequence_id)), stop=stop))
+        return SequencePaused.of(vars(await sequences.get(work, sequence_id)), stop=stop)
 
 
-async def resume(request: web.Request) -> web.Response:
+async def resume(work: Work, sequence_id: UUID) -> Sequence:
     """Resume a sequence."""
-    sequence_id = path_id(request, "sequence")
-    async with desk_of(request).work() as work:
-        return answer(await sequences.resume(work, sequence_id))
+    return await sequences.resume(work, sequence_id)
 
 
-async def archive(request: web.Request) -> web.Response:
+async def archive(desk: Desk, sequence_id: UUID, body: ArchiveNew = _GENTLY) -> SequenceArchived:
     """Archive a sequence; answered when it holds."""
-    desk, sequence_id = desk_of(request), path_id(request, "sequence")
-    wanted = await read_optional_body(request, ArchiveNew)
     async with desk.work() as work:
-        archived = await sequences.archive(work, sequence_id, stop_running=wanted.stop_running)
+        archived = await sequences.archive(work, sequence_id, stop_running=body.stop_running)
     stop = await stops.acknowledge(desk, archived.pending)
     async with desk.work() as work:
         view = await sequences.get(work, sequence_id)
-    return answer(SequenceArchived.of(vars(view), stop=stop, stopped_enrollments=archived.stopped))
+    return SequenceArchived.of(vars(view), stop=stop, stopped_enrollments=archived.stopped)
 
 
-async def versions(request: web.Request) -> web.Response:
-    """List the versions of a sequence."""
-    sequence_id = path_id(request, "sequence")
-    async with desk_of(request).work() as work:
-        return answer(await sequences.versions(work, sequence_id))
+async def versions(work: Work, sequence_id: UUID) -> VersionList:
+    """List the versions of a sequence, newest first."""
+    return await sequences.versions(work, sequence_id)
 
 
-async def version(request: web.Request) -> web.Response:
+async def version(work: Work, sequence_id: UUID, version: int) -> Version:
     """Show a version of a sequence."""
-    sequence_id, number = path_id(request, "sequence"), request.match_info["version"]
-    if not (number.isascii() and number.isdigit() and len(number) <= 9):
-        raise NotFoundError("version of a sequence")
-    async with desk_of(request).work() as work:
-        return answer(await sequences.version(work, sequence_id, int(number)))
+    return await sequences.version(work, sequence_id, version)
 
 
-async def statistics(request: web.Request) -> web.Response:
+async def statistics(work: Work, sequence_id: UUID) -> SequenceStats:
     """Count what a sequence did."""
-    sequence_id = path_id(request, "sequence")
-    async with desk_of(request).work() as work:
-        return answer(await stats.of_sequence(work, sequence_id))
+    return await stats.of_sequence(work, sequence_id)

@@ -1,35 +1,29 @@
 """/v1/suppressions."""
 
-from aiohttp import web
-
+from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.errors import NotFoundError
-from postroad_sequence_api.http import answer, desk_of, read_body, read_query
+from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.fields import normal_address
-from postroad_sequence_api.models.suppressions import SuppressionMade, SuppressionNew, SuppressionPick
+from postroad_sequence_api.models.suppressions import Suppression, SuppressionMade, SuppressionNew, SuppressionPick
 from postroad_sequence_api.services import stops, suppressions
 
 
-async def add(request: web.Request) -> web.Response:
+async def create(desk: Desk, body: SuppressionNew) -> SuppressionMade:
     """Suppress an address; answered when it holds."""
-    desk, new = desk_of(request), await read_body(request, SuppressionNew)
-    stop = await stops.carry_out(desk, lambda work: suppressions.add(work, new))
+    stop = await stops.carry_out(desk, lambda work: suppressions.add(work, body))
     async with desk.work() as work:
-        return answer(SuppressionMade.of(vars(await suppressions.get(work, new.email)), stop=stop), 201)
+        return SuppressionMade.of(vars(await suppressions.get(work, body.email)), stop=stop)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List suppressed addresses."""
-    pick = read_query(request, SuppressionPick)
-    async with desk_of(request).work() as work:
-        return answer(await suppressions.listed(work, pick))
+async def list_(work: Work, query: SuppressionPick) -> Page[Suppression]:
+    """List suppressed addresses in their order."""
+    return await suppressions.listed(work, query)
 
 
-async def lift(request: web.Request) -> web.Response:
-    """Lift the suppression of an address."""
+async def delete(work: Work, email: str) -> None:
+    """Lift the suppression of an address that was set by hand."""
     try:
-        email = normal_address(request.match_info["email"])
+        address = normal_address(email)
     except ValueError as error:
         raise NotFoundError("suppression") from error
-    async with desk_of(request).work() as work:
-        await suppressions.lift(work, email)
-    return web.Response(status=204)
+    await suppressions.lift(work, address)

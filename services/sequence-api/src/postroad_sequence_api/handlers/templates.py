@@ -1,52 +1,45 @@
 """/v1/templates."""
 
-from aiohttp import web
+from uuid import UUID
 
-from postroad_sequence_api.http import answer, context_of, desk_of, path_id, read_body, read_query
-from postroad_sequence_api.models.base import Pick
-from postroad_sequence_api.models.templates import PreviewNew, TemplateChange, TemplateNew
+from postroad_sequence_api.context import Context, Work
+from postroad_sequence_api.models.base import Page, Pick
+from postroad_sequence_api.models.templates import (
+    Preview,
+    PreviewNew,
+    Template,
+    TemplateChange,
+    TemplateNew,
+    TemplateSummary,
+)
 from postroad_sequence_api.services import templates
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(work: Work, body: TemplateNew) -> Template:
     """Add a template."""
-    new = await read_body(request, TemplateNew)
-    async with desk_of(request).work() as work:
-        return answer(await templates.create(work, new), 201)
+    return await templates.create(work, body)
 
 
-async def listed(request: web.Request) -> web.Response:
-    """List templates."""
-    pick = read_query(request, Pick)
-    async with desk_of(request).work() as work:
-        return answer(await templates.listed(work, pick))
+async def list_(work: Work, query: Pick) -> Page[TemplateSummary]:
+    """List templates, oldest first."""
+    return await templates.listed(work, query)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, template_id: UUID) -> Template:
     """Show a template in its current version."""
-    template_id = path_id(request, "template")
-    async with desk_of(request).work() as work:
-        return answer(await templates.get(work, template_id))
+    return await templates.get(work, template_id)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(work: Work, template_id: UUID, body: TemplateChange) -> Template:
     """Make the next version of a template."""
-    template_id, wanted = path_id(request, "template"), await read_body(request, TemplateChange)
-    async with desk_of(request).work() as work:
-        return answer(await templates.change(work, template_id, wanted))
+    return await templates.change(work, template_id, body)
 
 
-async def delete(request: web.Request) -> web.Response:
+async def delete(work: Work, template_id: UUID) -> None:
     """Delete a template that no step uses."""
-    template_id = path_id(request, "template")
-    async with desk_of(request).work() as work:
-        await templates.delete(work, template_id)
-    return web.Response(status=204)
+    await templates.delete(work, template_id)
 
 
-async def preview(request: web.Request) -> web.Response:
+async def preview(work: Work, context: Context, template_id: UUID, body: PreviewNew) -> Preview:
     """Show a template as a contact would get it."""
-    template_id, new = path_id(request, "template"), await read_body(request, PreviewNew)
-    unsubscribe_url = context_of(request).settings.tracking_url + "/u/preview"
-    async with desk_of(request).work() as work:
-        return answer(await templates.preview(work, template_id, new, unsubscribe_url))
+    return await templates.preview(work, template_id, body, context.settings.tracking_url + "/u/preview")

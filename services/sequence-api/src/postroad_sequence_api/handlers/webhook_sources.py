@@ -1,35 +1,32 @@
 """/v1/webhook-sources."""
 
-from aiohttp import web
+from uuid import UUID
 
-from postroad_sequence_api.http import answer, context_of, desk_of, path_id, read_body
-from postroad_sequence_api.models.webhook_sources import WebhookSourceNew
+from postroad_sequence_api.context import Context, Work
+from postroad_sequence_api.models.webhook_sources import (
+    WebhookSource,
+    WebhookSourceList,
+    WebhookSourceMade,
+    WebhookSourceNew,
+)
 from postroad_sequence_api.services import webhook_sources
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(work: Work, context: Context, body: WebhookSourceNew) -> WebhookSourceMade:
     """Add a webhook source."""
-    new = await read_body(request, WebhookSourceNew)
-    async with desk_of(request).work() as work:
-        return answer(await webhook_sources.create(work, new, context_of(request)), 201)
+    return await webhook_sources.create(work, body, context)
 
 
-async def listed(request: web.Request) -> web.Response:
+async def list_(work: Work, context: Context) -> WebhookSourceList:
     """List webhook sources."""
-    async with desk_of(request).work() as work:
-        return answer(await webhook_sources.listed(work, context_of(request)))
+    return await webhook_sources.listed(work, context)
 
 
-async def get(request: web.Request) -> web.Response:
+async def get(work: Work, context: Context, webhook_source_id: UUID) -> WebhookSource:
     """Show a webhook source."""
-    source_id = path_id(request, "webhook source")
-    async with desk_of(request).work() as work:
-        return answer(await webhook_sources.get(work, source_id, context_of(request)))
+    return await webhook_sources.get(work, webhook_source_id, context)
 
 
-async def delete(request: web.Request) -> web.Response:
-    """End a webhook source."""
-    source_id = path_id(request, "webhook source")
-    async with desk_of(request).work() as work:
-        await webhook_sources.delete(work, source_id)
-    return web.Response(status=204)
+async def delete(work: Work, webhook_source_id: UUID) -> None:
+    """End a webhook source: what is posted to it from now on is refused."""
+    await webhook_sources.delete(work, webhook_source_id)

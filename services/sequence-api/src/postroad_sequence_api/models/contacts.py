@@ -67,6 +67,7 @@ class Contact(View):
     kind: Kind
     timezone: str | None
     attributes: dict[str, str | bool | int | float | None]
+    revision: int
     created_at: datetime
     updated_at: datetime
 

@@ -83,6 +83,7 @@ class Sender(View):
     max_connections: int
     paused_at: datetime | None
     paused_by_us: PausedByUs | None = None
+    revision: int
     created_at: datetime
     updated_at: datetime
 

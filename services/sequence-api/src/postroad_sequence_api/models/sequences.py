@@ -77,6 +77,7 @@ class SequenceSummary(View):
     state: SequenceState
     active_version: int | None
     draft_version: int | None
+    revision: int
     created_at: datetime
     updated_at: datetime
 

@@ -32,6 +32,7 @@ class TemplateSummary(View):
     name: str
     version: int
     subject: str
+    revision: int
     created_at: datetime
     updated_at: datetime
 

@@ -1,13 +1,11 @@
-"""Tenants and their API keys."""
+"""Tenants."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
+from postroad_sequence_api.models.api_keys import ApiKey, ApiKeyMade
 from postroad_sequence_api.models.base import Body, View
 from postroad_sequence_api.models.fields import Line, Name, Zone
-
-Role = Literal["owner", "editor", "viewer"]
 
 
 class TenantNew(Body):
@@ -25,30 +23,16 @@ class Tenant(View):
     name: str
     timezone: str
     postal_address: str
+    revision: int
     created_at: datetime
 
 
-class ApiKeyNew(Body):
-    """An API key to make."""
+class TenantChange(Body):
+    """What to change of a tenant; what is not named stays."""
 
-    name: Name
-    role: Role
-
-
-class ApiKey(View):
-    """An API key without its secret."""
-
-    id: UUID
-    name: str
-    role: Role
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-class ApiKeyMade(ApiKey):
-    """An API key, its secret shown this once."""
-
-    key: str
+    name: Name = ""
+    timezone: Zone = "UTC"
+    postal_address: Line = ""
 
 
 class TenantMade(View):

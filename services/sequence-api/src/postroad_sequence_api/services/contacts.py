@@ -49,6 +49,7 @@ async def change(work: Work, contact_id: UUID, wanted: ContactChange) -> Contact
     standing = await work.find(_SQL.lock_contact, contact_id)
     if standing is None:
         raise NotFoundError("contact")
+    work.match(standing["revision"])
     values = {**standing, **wanted.model_dump(exclude_unset=True)}
     row = await work.one(_SQL.update_contact, contact_id, *(values[c] for c in _COLUMNS))
     return Contact.of(row)
@@ -56,8 +57,10 @@ async def change(work: Work, contact_id: UUID, wanted: ContactChange) -> Contact
 
 async def delete(work: Work, contact_id: UUID) -> None:
     """Delete a contact that was never enrolled; the history of the others stays."""
-    if await work.find(_SQL.lock_contact, contact_id) is None:
+    standing = await work.find(_SQL.lock_contact, contact_id)
+    if standing is None:
         raise NotFoundError("contact")
+    work.match(standing["revision"])
     enrolled = await work.value(_SQL.count_enrollments_of_contact, contact_id)
     if enrolled:
         raise ConflictError(

@@ -64,6 +64,7 @@ async def change(work: Work, sender_id: UUID, wanted: SenderChange, keyring: Key
     standing = await work.find(_SQL.lock_sender, sender_id)
     if standing is None:
         raise NotFoundError("sender")
+    work.match(standing["revision"])
     values = {**standing, **wanted.model_dump(exclude_unset=True)}
     if "password" in wanted.model_fields_set:
         values["password_sealed"] = _seal(work, sender_id, wanted.password, keyring)

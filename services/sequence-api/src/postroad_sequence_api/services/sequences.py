@@ -87,11 +87,11 @@ async def version(work: Work, sequence_id: UUID, number: int) -> models.Version:
 async def change(work: Work, sequence_id: UUID, wanted: models.SequenceChange) -> models.Sequence:
     """Write the draft anew; after an activation that is the draft of the next version."""
     standing = await _lock(work, sequence_id)
+    work.match(standing["revision"])
     if standing["state"] == "archived":
         raise IllegalTransitionError("sequence", "archived", "a change")
     await drafts.check(work, wanted.sender_id, wanted.steps)
-    if wanted.name is not None and wanted.name != standing["name"]:
-        await work.do(_SQL.rename_sequence, sequence_id, wanted.name)
+    await work.do(_SQL.name_sequence, sequence_id, wanted.name or standing["name"])
     draft = standing["draft_version"]
     if draft is None:
         draft = standing["latest_version"] + 1
@@ -106,6 +106,7 @@ async def change(work: Work, sequence_id: UUID, wanted: models.SequenceChange) -
 async def activate(work: Work, sequence_id: UUID) -> models.Sequence:
     """Pin the draft's templates, freeze it, and let enrollments begin in it."""
     standing = await _lock(work, sequence_id)
+    work.match(standing["revision"])
     state = _next(standing["state"], "activate")
     draft = standing["draft_version"]
     if draft is None:

@@ -55,6 +55,7 @@ async def change(work: Work, template_id: UUID, wanted: TemplateChange) -> Templ
     standing = await work.find(_SQL.lock_template, template_id)
     if standing is None:
         raise NotFoundError("template")
+    work.match(standing["revision"])
     now = await get(work, template_id)
     version = now.version
     if (now.subject, now.html, now.text) != (wanted.subject, wanted.html, wanted.text):
@@ -74,8 +75,10 @@ async def change(work: Work, template_id: UUID, wanted: TemplateChange) -> Templ
 
 async def delete(work: Work, template_id: UUID) -> None:
     """Delete a template that no step uses, or say which do."""
-    if await work.find(_SQL.lock_template, template_id) is None:
+    standing = await work.find(_SQL.lock_template, template_id)
+    if standing is None:
         raise NotFoundError("template")
+    work.match(standing["revision"])
     uses = await work.all(_SQL.uses_of_template, template_id)
     if uses:
         raise ConflictError("in_use", f"The template is used by {_said(uses)}.", uses=[_use(row) for row in uses])

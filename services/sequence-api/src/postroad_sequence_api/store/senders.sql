@@ -6,7 +6,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: lock_sender
 -- For a change that is merged with what stands.
-SELECT name, from_email, from_name, reply_to, esp, host, port, security, username, password_sealed, max_connections
+SELECT name, from_email, from_name, reply_to, esp, host, port, security, username, password_sealed, max_connections,
+       revision
 FROM sequence.senders
 WHERE tenant_id = $1 AND sender_id = $2
 FOR UPDATE;
@@ -21,7 +22,7 @@ WHERE tenant_id = $1 AND sender_id = $2;
 -- One sender ($2), or a page of them; with the pause that the sending service made itself.
 SELECT s.sender_id AS id, s.name, s.from_email, s.from_name, s.reply_to, s.esp, s.host, s.port, s.security,
        s.username, s.password_sealed IS NOT NULL AS has_password, s.max_connections, s.paused_at,
-       s.created_at, s.updated_at,
+       s.revision, s.created_at, s.updated_at,
        own.paused_at AS own_paused_at, own.retry_at AS own_retry_at, own.reason AS own_reason
 FROM sequence.senders s
 LEFT JOIN views.sender_state own ON own.tenant_id = $1 AND own.sender_id = s.sender_id

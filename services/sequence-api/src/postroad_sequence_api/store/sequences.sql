@@ -19,7 +19,7 @@ WHERE tenant_id = $1 AND sequence_id = $2 AND version = $3;
 
 -- name: lock_sequence
 -- Everything that changes a sequence begins here, so that its changes happen one after the other.
-SELECT s.name, s.state, s.active_version, latest.version AS latest_version,
+SELECT s.name, s.state, s.active_version, s.revision, latest.version AS latest_version,
        CASE WHEN latest.activated_at IS NULL THEN latest.version END AS draft_version
 FROM sequence.sequences s
 CROSS JOIN LATERAL (
@@ -36,7 +36,8 @@ FROM sequence.sequences
 WHERE tenant_id = $1 AND sequence_id = $2
 FOR SHARE;
 
--- name: rename_sequence
+-- name: name_sequence
+-- Whoever writes the draft writes this row too: its revision is that of the draft.
 UPDATE sequence.sequences
 SET name = $3, updated_at = postroad.now()
 WHERE tenant_id = $1 AND sequence_id = $2;
@@ -79,7 +80,8 @@ RETURNING state;
 -- name: sequences
 -- One sequence ($2), or a page of them. The version shown is the draft, or else the latest.
 SELECT s.sequence_id AS id, s.name, s.state, s.active_version, latest.version, latest.sender_id,
-       CASE WHEN latest.activated_at IS NULL THEN latest.version END AS draft_version, s.created_at, s.updated_at
+       CASE WHEN latest.activated_at IS NULL THEN latest.version END AS draft_version, s.revision, s.created_at,
+       s.updated_at
 FROM sequence.sequences s
 CROSS JOIN LATERAL (
     SELECT v.version, v.sender_id, v.activated_at FROM sequence.sequence_versions v

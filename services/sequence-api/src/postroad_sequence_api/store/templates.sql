@@ -7,7 +7,7 @@ INSERT INTO sequence.template_versions (tenant_id, template_id, version, subject
 VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: template
-SELECT t.template_id AS id, t.name, v.version, v.subject, v.html, v.text, t.created_at, t.updated_at
+SELECT t.template_id AS id, t.name, v.version, v.subject, v.html, v.text, t.revision, t.created_at, t.updated_at
 FROM sequence.templates t
 JOIN sequence.template_versions v
     ON v.tenant_id = t.tenant_id AND v.template_id = t.template_id AND v.version = t.current_version
@@ -15,7 +15,7 @@ WHERE t.tenant_id = $1 AND t.template_id = $2;
 
 -- name: lock_template
 -- Two who save at once make two versions, one after the other.
-SELECT name, current_version
+SELECT name, current_version, revision
 FROM sequence.templates
 WHERE tenant_id = $1 AND template_id = $2
 FOR UPDATE;
@@ -26,7 +26,7 @@ SET name = $3, current_version = $4, updated_at = postroad.now()
 WHERE tenant_id = $1 AND template_id = $2;
 
 -- name: list_templates
-SELECT t.template_id AS id, t.name, v.version, v.subject, t.created_at, t.updated_at
+SELECT t.template_id AS id, t.name, v.version, v.subject, t.revision, t.created_at, t.updated_at
 FROM sequence.templates t
 JOIN sequence.template_versions v
     ON v.tenant_id = t.tenant_id AND v.template_id = t.template_id AND v.version = t.current_version

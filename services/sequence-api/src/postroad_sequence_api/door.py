@@ -1,0 +1,209 @@
+"""The way of every request: who calls, may they, how often, what is asked; once; and the answer."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from aiohttp import web
+
+from postroad_common.db import transaction
+from postroad_common.ids import new_id
+from postroad_common.problems import Problem
+from postroad_sequence_api import auth
+from postroad_sequence_api.auth import Caller, Role
+from postroad_sequence_api.context import Context, Desk
+from postroad_sequence_api.endpoints import Access, Endpoint, Handler, read
+from postroad_sequence_api.errors import BadRequestError, NotFoundError, RateLimitedError
+from postroad_sequence_api.http import ALLOWANCE, CONTEXT, answer, parse, read_bytes, read_query
+from postroad_sequence_api.idempotency import Once, hash_request, key_of
+from postroad_sequence_api.models.base import Query, View
+
+_NEW_TENANTS: Final = UUID("2c2f8f9e-2f0c-5b19-8a44-5f2f6a0f8c11")
+_OPERATOR: Final = UUID(int=0)
+_REVISIONS: Final = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*')
+_REVISION: Final = re.compile(r'(W/)?"([^"]*)"')
+_DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint. access is the least role that may, or the operator alone.
+
+    takes and gives name the media types of what is streamed, in or out; JSON needs no name. edits: the handler compares
+    an If-Match with the revision of what it changes.
+    """
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+    status: int = 200
+    takes: str | None = None
+    gives: tuple[str, ...] = ()
+    edits: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The scope that a key with scopes needs: contacts:read, contacts:write."""
+        return f"{read(self.handler, self.path).noun}:{'read' if self.access is Role.viewer else 'write'}"
+
+
+class NothingMatchedError(RuntimeError):
+    """A handler of a route that edits did not call work.match()."""
+
+
+class Door:
+    """What stands between a route and its handler."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._endpoint: Endpoint = read(route.handler, route.path)
+        self._scope = route.scope
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request."""
+        visit = await self._admit(request)
+        arguments = await self._arguments(visit)
+        if "work" in self._endpoint.given:
+            return await self._in_one_transaction(visit, arguments)
+        return await self._in_its_own(visit, arguments)
+
+    async def _admit(self, request: web.Request) -> "_Visit":
+        context, token = request.app[CONTEXT], auth.bearer(request.headers.get("Authorization"))
+        if self._route.access == "operator":
+            auth.check_operator(token, context.settings.operator_token.get_secret_value())
+            return _Visit(request, context, None, _new_tenant(request))
+        key = auth.read_token(token)
+        async with transaction(context.pool, key.tenant_id) as conn:
+            caller = await auth.log_in(conn, key)
+        caller.require(self._route.access, self._scope)
+        context.used_keys.note(caller.tenant_id, caller.api_key_id)
+        if (allowance := context.limits.take(caller.api_key_id)) is not None:
+            request[ALLOWANCE] = allowance
+            if not allowance.allowed:
+                raise RateLimitedError(allowance.reset_seconds)
+        if not self._route.edits and "If-Match" in request.headers:
+            # Whoever sends one relies on it.
+            raise BadRequestError("if_match_unsupported", "This request takes no If-Match.")
+        return _Visit(request, context, caller, caller.tenant_id)
+
+    async def _arguments(self, visit: "_Visit") -> dict[str, Any]:
+        endpoint, request = self._endpoint, visit.request
+        found: dict[str, Any] = {
+            name: _place(name, kind, request.match_info[name]) for name, kind in endpoint.path.items()
+        }
+        if endpoint.query is not None:
+            found["query"] = read_query(request, endpoint.query)
+        else:
+            read_query(request, Query)
+        if endpoint.body is not None:
+            visit.body = await read_bytes(request)
+            if visit.body.strip() or not endpoint.body_optional:
+                found["body"] = parse(request, visit.body, endpoint.body)
+        given = {"context": visit.context, "caller": visit.caller, "request": request, "desk": visit.desk}
+        return found | {name: given[name] for name in endpoint.given if name != "work"}
+
+    async def _in_one_transaction(self, visit: "_Visit", arguments: dict[str, Any]) -> web.StreamResponse:
+        once, keyring = self._once(visit), visit.context.keyring
+        async with visit.desk.work(visit.expected) as work:
+            if once is not None and (earlier := await once.begin(work, keyring)) is not None:
+                return earlier
+            result = await self._route.handler(work=work, **arguments)
+            if self._route.edits and not work.matched:
+                raise NothingMatchedError(self._route.path)
+            response = self._answer(visit, result)
+            if once is not None and isinstance(response, web.Response):
+                await once.keep(work, response, keyring)
+        return response
+
+    async def _in_its_own(self, visit: "_Visit", arguments: dict[str, Any]) -> web.StreamResponse:
+        once, keyring = self._once(visit), visit.context.keyring
+        if once is not None:
+            async with visit.desk.work() as work:
+                if (earlier := await once.begin(work, keyring)) is not None:
+                    return earlier
+        async with _released_unless_answered(visit.desk, once):
+            response = self._answer(visit, await self._route.handler(**arguments))
+        if once is not None and isinstance(response, web.Response):
+            async with visit.desk.work() as work:
+                await once.keep(work, response, keyring)
+        return response
+
+    def _once(self, visit: "_Visit") -> Once | None:
+        if visit.request.method != "POST" or (key := key_of(visit.request)) is None:
+            return None
+        api_key_id = visit.caller.api_key_id if visit.caller is not None else _OPERATOR
+        return Once(visit.tenant_id, api_key_id, key, hash_request(visit.request, visit.body))
+
+    def _answer(self, visit: "_Visit", result: View | web.StreamResponse | None) -> web.StreamResponse:
+        if isinstance(result, web.StreamResponse):
+            return result
+        if result is None:
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        response = answer(result, self._route.status)
+        created = getattr(result, "id", None)
+        if self._route.status in {HTTPStatus.CREATED, HTTPStatus.ACCEPTED} and created is not None:
+            response.headers["Location"] = f"{visit.request.path}/{created}"
+        return response
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A request that was let in. An operator has no tenant; the one it has here is the one it may be about to make."""
+
+    request: web.Request
+    context: Context
+    caller: Caller | None
+    tenant_id: UUID
+    body: bytes = b""
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.context, self.tenant_id)
+
+    @property
+    def expected(self) -> frozenset[int] | None:
+        """The revisions in If-Match; None: none is asked for. Weak tags never match (RFC 9110 13.1.1)."""
+        header = self.request.headers.get("If-Match")
+        if header is None or header.strip() == "*":
+            return None
+        if not _REVISIONS.fullmatch(header.strip()):
+            raise BadRequestError("malformed_if_match", 'If-Match must be an ETag as it was answered, such as "3".')
+        tags = _REVISION.findall(header)
+        return frozenset(int(tag) for weak, tag in tags if not weak and _DIGITS.fullmatch(tag))
+
+
+@asynccontextmanager
+async def _released_unless_answered(desk: Desk, once: Once | None) -> AsyncIterator[None]:
+    """A request that was refused leaves its key free for the next one."""
+    try:
+        yield
+    except Problem:
+        if once is not None:
+            async with desk.work() as work:
+                await once.release(work)
+        raise
+
+
+def _new_tenant(request: web.Request) -> UUID:
+    """The id of the tenant that an operator is about to make: the same for the same Idempotency-Key."""
+    key = key_of(request)
+    return new_id() if key is None else uuid5(_NEW_TENANTS, key)
+
+
+def _place(name: str, kind: type, text: str) -> UUID | int | str:
+    """A parameter of the path. What is none names nothing, so it is not found."""
+    if kind is UUID:
+        try:
+            return UUID(hex=text)
+        except ValueError as error:
+            raise NotFoundError(name.removesuffix("_id").replace("_", " ")) from error
+    if kind is int:
+        if not _DIGITS.fullmatch(text):
+            raise NotFoundError(name.replace("_", " "))
+        return int(text)
+    return text

@@ -1,0 +1,267 @@
+"""The API's description, OpenAPI 3.1, from the routes and the models that serve it."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, Field
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from postroad_sequence_api.door import Route
+from postroad_sequence_api.endpoints import Endpoint, read
+from postroad_sequence_api.models.base import View
+from postroad_sequence_api.openapi_examples import example_of
+from postroad_sequence_api.openapi_page import docs_page
+
+Schema = dict[str, Any]
+
+_REF: Final = "#/components/schemas/{model}"
+_ALL_TYPES: Final = "application/json"
+_PROBLEM: Final = "application/problem+json"
+_SPACES: Final = re.compile(r"\s+")
+_HEADER: Final[Mapping[str, Schema]] = {
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Sent again with the same key within 24 hours, the request is done once and answered alike.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of what was read: 412 when somebody else has changed it meanwhile.",
+        "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+    },
+}
+_REFUSALS: Final[Mapping[int, str]] = {
+    400: "The request cannot be read.",
+    401: "No valid key.",
+    403: "The key may not do this.",
+    404: "There is no such thing in this tenant.",
+    409: "Not as things stand.",
+    412: "Changed meanwhile.",
+    413: "The body is too large.",
+    415: "Not a media type that is taken here.",
+    422: "A field is not valid.",
+    429: "Too many requests.",
+    503: "A server behind this one does not answer; nothing is lost.",
+}
+_INTRODUCTION: Final = """\
+Contacts, templates and sequences go in; enrollments, messages and events come out.
+
+Keys: send `Authorization: Bearer pr_...`. A key has a role and, if it was given some, scopes.
+
+Errors are problem documents (RFC 9457): `code` is for programs, `detail` for people; `field` and `errors` name what is
+at fault.
+
+Lists come in pages: ask for the next one with `after` set to the answer's `next`, until that is null.
+
+Repeating: GET, PUT, PATCH and DELETE may be sent again as they are. A POST with an `Idempotency-Key` is done once.
+
+Editing: what can be edited has a `revision` and answers it as `ETag`; send it as `If-Match`, and no change is lost.
+
+Limits: `RateLimit` says what is left to the key; 429 says in `Retry-After` how long to wait.
+"""
+
+
+class FieldAtFault(View):
+    """A field of the request, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class ProblemView(View):
+    """Why a request was refused (RFC 9457). More members may say more, each documented by its code."""
+
+    type: str = Field(examples=["urn:postroad:problem:not_found"])
+    title: str
+    status: int
+    code: str = Field(examples=["not_found"])
+    detail: str = ""
+    field: str = ""
+    errors: tuple[FieldAtFault, ...] = ()
+
+
+def describe(routes: Sequence[Route]) -> Schema:
+    """The whole document."""
+    endpoints = [(route, read(route.handler, route.path)) for route in routes]
+    refs, components = _components([endpoint for _, endpoint in endpoints])
+    paths: dict[str, Schema] = {}
+    links = _links(endpoints)
+    for route, endpoint in endpoints:
+        described = _operation(route, endpoint, refs, components, links.get(endpoint.name, {}))
+        paths.setdefault(route.path, {})[route.method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Postroad",
+            "version": version("postroad-sequence-api"),
+            "summary": "Email sequences that never send twice, never forget, and can say why.",
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": noun} for noun in dict.fromkeys(endpoint.noun for _, endpoint in endpoints)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {str(status): _refusal(status, refs) for status in _REFUSALS},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "A tenant's API key."},
+                "operator": {"type": "http", "scheme": "bearer", "description": "The operator's token."},
+            },
+        },
+    }
+
+
+def add_description(app: web.Application, routes: Sequence[Route]) -> None:
+    """Serve the document at /openapi.json and a page for people at /docs."""
+    document = describe(routes)
+    body, page = orjson.dumps(document), docs_page(document)
+    caching = {"Cache-Control": "public, max-age=300"}
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"}
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json", headers=caching)
+
+    async def docs(_request: web.Request) -> web.Response:
+        return web.Response(text=page, content_type="text/html", headers=caching | policy)
+
+    app.router.add_get("/openapi.json", openapi)
+    app.router.add_get("/docs", docs)
+
+
+_Refs = Callable[[type[BaseModel], JsonSchemaMode], Schema]
+
+
+def _components(endpoints: Iterable[Endpoint]) -> tuple[_Refs, Schema]:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "serialization"): None}
+    for endpoint in endpoints:
+        for model, mode in _models(endpoint):
+            wanted[model, mode] = None
+    schemas, definitions = models_json_schema(list(wanted), ref_template=_REF)
+
+    def ref(model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
+        return dict(schemas[model, mode])
+
+    return ref, dict(sorted(definitions.get("$defs", {}).items()))
+
+
+def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
+    if endpoint.body is not None:
+        yield endpoint.body, "validation"
+    if endpoint.query is not None:
+        yield endpoint.query, "validation"
+    if endpoint.answer is not None:
+        yield endpoint.answer, "serialization"
+
+
+def _operation(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema, links: Schema) -> Schema:
+    summary, _, more = (inspect.getdoc(route.handler) or "").partition("\n")
+    described: Schema = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.noun],
+        "summary": summary.rstrip("."),
+        "security": [{"operator": []}] if route.access == "operator" else [{"key": []}],
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, refs, components), *_headers(route)],
+        "responses": _responses(route, endpoint, refs, links),
+    }
+    if more.strip():
+        described["description"] = _SPACES.sub(" ", more).strip()
+    if route.access != "operator":
+        described["x-role"], described["x-scope"] = route.access.name, route.scope
+    if endpoint.body is not None:
+        schema = refs(endpoint.body, "validation")
+        content = {"schema": schema, "example": example_of(schema, components)}
+        described["requestBody"] = {"required": not endpoint.body_optional, "content": {_ALL_TYPES: content}}
+    elif route.takes is not None:
+        described["requestBody"] = {"required": True, "content": {route.takes: {"schema": {"type": "string"}}}}
+    return described
+
+
+def _path_parameters(endpoint: Endpoint) -> Iterator[Schema]:
+    kinds: Mapping[str, Schema] = {
+        "UUID": {"type": "string", "format": "uuid"},
+        "int": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+        "str": {"type": "string", "minLength": 1},
+    }
+    for name, kind in endpoint.path.items():
+        yield {"name": name, "in": "path", "required": True, "schema": kinds[kind.__name__]}
+
+
+def _query_parameters(endpoint: Endpoint, refs: _Refs, components: Schema) -> Iterator[Schema]:
+    if endpoint.query is None:
+        return
+    schema = components[refs(endpoint.query, "validation")["$ref"].rpartition("/")[2]]
+    for name, described in schema.get("properties", {}).items():
+        # Null is said by leaving the parameter out.
+        options = [one for one in described.get("anyOf", ()) if one != {"type": "null"}]
+        plain = {key: value for key, value in described.items() if key not in {"anyOf", "default", "title"}}
+        if described.get("default") is not None:
+            plain["default"] = described["default"]
+        if options:
+            plain |= options[0] if len(options) == 1 else {"anyOf": options}
+        text = plain.pop("description", None)
+        parameter = {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": plain}
+        yield parameter | ({"description": text} if text else {})
+
+
+def _headers(route: Route) -> Iterator[Schema]:
+    if route.method == "POST":
+        yield _HEADER["Idempotency-Key"]
+    if route.edits:
+        yield _HEADER["If-Match"]
+
+
+def _responses(route: Route, endpoint: Endpoint, refs: _Refs, links: Schema) -> Schema:
+    if endpoint.answer is not None:
+        content: Schema = {_ALL_TYPES: {"schema": refs(endpoint.answer, "serialization")}}
+    else:
+        content = {media_type: {"schema": {"type": "string"}} for media_type in route.gives}
+    status = route.status if endpoint.answer is not None or endpoint.streams else HTTPStatus.NO_CONTENT
+    done: Schema = {"description": "Done."}
+    if content:
+        done["content"] = content
+    if links:
+        done["links"] = links
+    refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in _REFUSALS}
+    return {str(int(status)): done, **refused}
+
+
+def _refusal(status: int, refs: _Refs) -> Schema:
+    schema = refs(ProblemView, "serialization")
+    return {"description": _REFUSALS[status], "content": {_PROBLEM: {"schema": schema}}}
+
+
+def _links(endpoints: Sequence[tuple[Route, Endpoint]]) -> dict[str, Schema]:
+    """What one can do with what was made: each operation on {x_id} follows the one that answers an x with its id."""
+    makers = {
+        f"{route.path}/{{": endpoint
+        for route, endpoint in endpoints
+        if route.method == "POST" and route.status in {201, 202} and "id" in _fields(endpoint.answer)
+    }
+    found: dict[str, Schema] = {}
+    for route, endpoint in endpoints:
+        for beginning, maker in makers.items():
+            if route.path.startswith(beginning) and len(endpoint.path) == 1:
+                (place,) = endpoint.path
+                link = {"operationId": endpoint.name, "parameters": {place: "$response.body#/id"}}
+                found.setdefault(maker.name, {})[endpoint.name] = link
+    return found
+
+
+def _fields(model: type[BaseModel] | None) -> Iterable[str]:
+    return () if model is None else model.model_fields
+
+
+write = partial(orjson.dumps, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+"""The document as it is kept in docs/."""
