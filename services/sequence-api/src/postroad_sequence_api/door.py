@@ -10,12 +10,12 @@ from uuid import UUID, uuid5
 
 from aiohttp import web
 
-from postroad_common.db import transaction
+from postroad_common.db import AnyConnection
 from postroad_common.ids import new_id
 from postroad_common.problems import Problem
 from postroad_sequence_api import auth
 from postroad_sequence_api.auth import Caller, Role
-from postroad_sequence_api.context import Context, Desk
+from postroad_sequence_api.context import Context, Desk, Work
 from postroad_sequence_api.endpoints import Access, Endpoint, Handler, read
 from postroad_sequence_api.errors import BadRequestError, NotFoundError, RateLimitedError
 from postroad_sequence_api.http import ALLOWANCE, CONTEXT, answer, parse, read_bytes, read_query
@@ -63,24 +63,30 @@ class Door:
         self._route = route
         self._endpoint: Endpoint = read(route.handler, route.path)
         self._scope = route.scope
+        given = self._endpoint.given
+        self._reads_no_body = self._endpoint.body is None and "work" in given and "request" not in given
+        self._least_role = Role.owner if route.access == "operator" else route.access
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
-        visit = await self._admit(request)
-        arguments = await self._arguments(visit)
-        if "work" in self._endpoint.given:
-            return await self._in_one_transaction(visit, arguments)
-        return await self._in_its_own(visit, arguments)
-
-    async def _admit(self, request: web.Request) -> "_Visit":
         context, token = request.app[CONTEXT], auth.bearer(request.headers.get("Authorization"))
         if self._route.access == "operator":
             auth.check_operator(token, context.settings.operator_token.get_secret_value())
-            return _Visit(request, context, None, _new_tenant(request))
+            return await self._serve(_Visit(request, context, None, _new_tenant(request)))
         key = auth.read_token(token)
-        async with transaction(context.pool, key.tenant_id) as conn:
-            caller = await auth.log_in(conn, key)
-        caller.require(self._route.access, self._scope)
+        desk = Desk(context, key.tenant_id)
+        if self._reads_no_body:
+            # No waiting for the client, so one transaction can hold the log-in and the work.
+            async with desk.work(_expected(request)) as work:
+                visit = await self._admit(request, context, key, work.conn)
+                return await self._in_one_transaction(visit, work, await self._arguments(visit))
+        async with desk.work() as work:
+            visit = await self._admit(request, context, key, work.conn)
+        return await self._serve(visit)
+
+    async def _admit(self, request: web.Request, context: Context, key: auth.Token, conn: AnyConnection) -> "_Visit":
+        caller = await auth.log_in(conn, key)
+        caller.require(self._least_role, self._scope)
         context.used_keys.note(caller.tenant_id, caller.api_key_id)
         if (allowance := context.limits.take(caller.api_key_id)) is not None:
             request[ALLOWANCE] = allowance
@@ -90,6 +96,13 @@ class Door:
             # Whoever sends one relies on it.
             raise BadRequestError("if_match_unsupported", "This request takes no If-Match.")
         return _Visit(request, context, caller, caller.tenant_id)
+
+    async def _serve(self, visit: "_Visit") -> web.StreamResponse:
+        arguments = await self._arguments(visit)
+        if "work" not in self._endpoint.given:
+            return await self._in_its_own(visit, arguments)
+        async with visit.desk.work(_expected(visit.request)) as work:
+            return await self._in_one_transaction(visit, work, arguments)
 
     async def _arguments(self, visit: "_Visit") -> dict[str, Any]:
         endpoint, request = self._endpoint, visit.request
@@ -107,17 +120,16 @@ class Door:
         given = {"context": visit.context, "caller": visit.caller, "request": request, "desk": visit.desk}
         return found | {name: given[name] for name in endpoint.given if name != "work"}
 
-    async def _in_one_transaction(self, visit: "_Visit", arguments: dict[str, Any]) -> web.StreamResponse:
+    async def _in_one_transaction(self, visit: "_Visit", work: Work, arguments: dict[str, Any]) -> web.StreamResponse:
         once, keyring = self._once(visit), visit.context.keyring
-        async with visit.desk.work(visit.expected) as work:
-            if once is not None and (earlier := await once.begin(work, keyring)) is not None:
-                return earlier
-            result = await self._route.handler(work=work, **arguments)
-            if self._route.edits and not work.matched:
-                raise NothingMatchedError(self._route.path)
-            response = self._answer(visit, result)
-            if once is not None and isinstance(response, web.Response):
-                await once.keep(work, response, keyring)
+        if once is not None and (earlier := await once.begin(work, keyring)) is not None:
+            return earlier
+        result = await self._route.handler(work=work, **arguments)
+        if self._route.edits and not work.matched:
+            raise NothingMatchedError(self._route.path)
+        response = self._answer(visit, result)
+        if once is not None and isinstance(response, web.Response):
+            await once.keep(work, response, keyring)
         return response
 
     async def _in_its_own(self, visit: "_Visit", arguments: dict[str, Any]) -> web.StreamResponse:
@@ -165,17 +177,6 @@ class _Visit:
     def desk(self) -> Desk:
         return Desk(self.context, self.tenant_id)
 
-    @property
-    def expected(self) -> frozenset[int] | None:
-        """The revisions in If-Match; None: none is asked for. Weak tags never match (RFC 9110 13.1.1)."""
-        header = self.request.headers.get("If-Match")
-        if header is None or header.strip() == "*":
-            return None
-        if not _REVISIONS.fullmatch(header.strip()):
-            raise BadRequestError("malformed_if_match", 'If-Match must be an ETag as it was answered, such as "3".')
-        tags = _REVISION.findall(header)
-        return frozenset(int(tag) for weak, tag in tags if not weak and _DIGITS.fullmatch(tag))
-
 
 @asynccontextmanager
 async def _released_unless_answered(desk: Desk, once: Once | None) -> AsyncIterator[None]:
@@ -187,6 +188,17 @@ async def _released_unless_answered(desk: Desk, once: Once | None) -> AsyncItera
             async with desk.work() as work:
                 await once.release(work)
         raise
+
+
+def _expected(request: web.Request) -> frozenset[int] | None:
+    """The revisions in If-Match; None: none is asked for. Weak tags never match (RFC 9110 13.1.1)."""
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    if not _REVISIONS.fullmatch(header.strip()):
+        raise BadRequestError("malformed_if_match", 'If-Match must be an ETag as it was answered, such as "3".')
+    tags = _REVISION.findall(header)
+    return frozenset(int(tag) for weak, tag in tags if not weak and _DIGITS.fullmatch(tag))
 
 
 def _new_tenant(request: web.Request) -> UUID:
