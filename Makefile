@@ -50,6 +50,7 @@ format: setup ## Put the code in shape
 docs: setup ## Write the generated pages of docs/ again
 	@$(BIN)/python -m postroad_engine.state_machine_page > docs/state-machine.md
 	@$(BIN)/python -m postroad_common.settings_page $(SETTINGS) > docs/settings.md
+	@$(BIN)/python -m postroad_common.metrics_page $(METRICS) > docs/metrics.md
 
 lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv
@@ -62,5 +63,7 @@ clean: ## Remove everything that was made
 
 SETTINGS = $(foreach service,SequenceApi:sequence_api Scheduler:scheduler Sender:sender Tracker:tracker,\
 	postroad_$(word 2,$(subst :, ,$(service))).settings:$(word 1,$(subst :, ,$(service)))Settings)
+
+METRICS = postroad_common.metrics $(foreach file,$(wildcard services/*/src/*/metrics.py),$(notdir $(patsubst %/metrics.py,%,$(file))).metrics)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal -p 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

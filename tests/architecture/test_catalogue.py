@@ -7,7 +7,13 @@ import pytest
 
 from tests.architecture import catalogue
 
-LOGIN_ROLES = ["postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker"]
+LOGIN_ROLES = [
+    "postroad_sequence_api",
+    "postroad_scheduler",
+    "postroad_sender",
+    "postroad_tracker",
+    "postroad_monitor",
+]
 
 WITHOUT_TENANT = {
     "delivery.incarnations": "a sender process serves all tenants; the row holds host, pid and times only",
@@ -27,6 +33,19 @@ ACROSS_TENANTS = {
     "delivery.tenants_with_orphans",
 }
 """Functions that look across tenants; they return tenant ids and nothing else."""
+
+MONITORING = {
+    "monitor.steps": "tenant_id uuid, overdue bigint, oldest_due_at timestamp with time zone, in_flight bigint, "
+    "held bigint, needs_attention bigint",
+    "monitor.messages": "tenant_id uuid, state text, messages bigint, oldest_at timestamp with time zone",
+    "monitor.outboxes": "tenant_id uuid, schema text, messages bigint, oldest_at timestamp with time zone",
+    "monitor.incarnations": "incarnation_id uuid, host text, pid integer, started_at timestamp with time zone, "
+    "expires_at timestamp with time zone, live boolean, transmitting bigint",
+    "monitor.resting_senders": "tenant_id uuid, sender_id uuid, paused_at timestamp with time zone, "
+    "retry_at timestamp with time zone, reason text",
+    "monitor.open_stops": "tenant_id uuid, stops bigint, oldest_at timestamp with time zone",
+}
+"""Functions for the monitor, with what they return: ids, counts, times, and words of our own."""
 
 MAKING_PARTITIONS = "tracking.make_event_partitions"
 
@@ -112,11 +131,15 @@ async def test_what_logs_in_owns_nothing_and_is_a_member_of_nothing(admin: async
     assert {row["rolname"]: (row["owned"], row["groups"]) for row in found} == dict.fromkeys(LOGIN_ROLES, (0, 0))
 
 
-async def test_functions_that_look_across_tenants_return_tenant_ids_only(admin: asyncpg.Connection) -> None:
+async def test_functions_that_look_across_tenants_return_tenant_ids_and_to_the_monitor_counts_and_times(
+    admin: asyncpg.Connection,
+) -> None:
     found = await catalogue.definers(admin)
 
     partitions = found.pop(MAKING_PARTITIONS)
     assert partitions == ("postroad_owner", "SETOF text", ["search_path=pg_catalog"])
+    for name, columns in MONITORING.items():
+        assert found.pop(name) == ("postroad_definer", f"TABLE({columns})", ["search_path=pg_catalog"])
     assert found == dict.fromkeys(ACROSS_TENANTS, ("postroad_definer", "SETOF uuid", ["search_path=pg_catalog"]))
 
 

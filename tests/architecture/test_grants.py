@@ -9,7 +9,7 @@ GRANTS = files("postroad_common.migrations").joinpath("grants.sql").read_text()
 PRIVILEGES = """
 WITH objects AS (
     SELECT 'schema ' || nspname AS object, nspowner AS owner, nspacl AS acl FROM pg_namespace
-    WHERE nspname IN ('public', 'postroad', 'sequence', 'schedule', 'delivery', 'tracking', 'views')
+    WHERE nspname IN ('public', 'postroad', 'sequence', 'schedule', 'delivery', 'tracking', 'views', 'monitor')
     UNION ALL
     SELECT 'table ' || c.oid::regclass, c.relowner, c.relacl FROM pg_class c
     WHERE c.relnamespace::regnamespace::text = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'S')
@@ -25,8 +25,11 @@ SELECT object || ': ' || CASE grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(
        || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END AS privilege
 FROM objects, aclexplode(acl) WHERE grantee <> owner
 """
-SCHEMAS = ["public", "postroad", "sequence", "schedule", "delivery", "tracking", "views"]
-ROLES = "postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer"
+SCHEMAS = ["public", "postroad", "sequence", "schedule", "delivery", "tracking", "views", "monitor"]
+ROLES = (
+    "postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_monitor, postroad_views, "
+    "postroad_definer"
+)
 
 
 async def privileges(admin: asyncpg.Connection) -> set[str]:
@@ -66,6 +69,8 @@ async def test_a_privilege_given_by_hand_is_gone_after_the_next_migration(admin:
         GRANT SELECT ON views.contacts TO PUBLIC;
         GRANT EXECUTE ON FUNCTION tracking.make_event_partitions(integer) TO postroad_sender, PUBLIC;
         GRANT CREATE ON SCHEMA public, sequence TO postroad_sequence_api;
+        GRANT SELECT ON views.contacts TO postroad_monitor;
+        GRANT USAGE ON SCHEMA monitor TO postroad_tracker;
         """
     )
     assert await privileges(admin) != migrated

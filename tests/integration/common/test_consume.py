@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,9 +15,11 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from postroad_common import telemetry
 from postroad_common.amqp import Broker, Consumer, Delivery, Parcel, Poison, Queue, Retry
+from postroad_common.amqp.depths import count_queues
 from postroad_common.amqp.handling import Handler
 from postroad_common.amqp.parking import list_parking, replay, show
 from postroad_common.contracts import SequenceStateChangedV1, TrackingHitsV1
+from postroad_common.metrics import REGISTRY
 from postroad_stack.eventually import eventually
 from tests.integration.common.messages import batch, depth, numbered
 
@@ -336,3 +339,30 @@ async def _consumers(url: str, name: str) -> bool:
         except aio_pika.exceptions.ChannelNotFoundEntity:
             return False
         return bool(declared.declaration_result.consumer_count)
+
+
+async def test_the_metrics_show_what_waits_and_what_is_parked_and_nothing_when_the_broker_does_not_say(
+    broker: Broker, queue: Queue
+) -> None:
+    async def handler(_: Delivery) -> None:
+        raise Poison("for the test")
+
+    await broker.publish(numbered(1))
+    async with consuming(broker, queue, handler):
+        await eventually(lambda: _shown(broker, queue, queued=0.0, parked=1.0))
+    await broker.publish_all([numbered(2), numbered(3)])
+    await eventually(lambda: _shown(broker, queue, queued=2.0, parked=1.0))
+
+    await count_queues(broker, [replace(queue, name="test.never_declared")])
+
+    assert REGISTRY.get_sample_value("postroad_amqp_queued_messages", {"queue": queue.name}) is None
+    assert REGISTRY.get_sample_value("postroad_amqp_parked_messages", {"queue": queue.name}) is None
+
+
+async def _shown(broker: Broker, queue: Queue, *, queued: float, parked: float) -> bool:
+    await count_queues(broker, [queue])
+    shown = [
+        REGISTRY.get_sample_value(f"postroad_amqp_{what}_messages", {"queue": queue.name})
+        for what in ("queued", "parked")
+    ]
+    return shown == [queued, parked]

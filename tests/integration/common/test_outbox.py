@@ -19,6 +19,7 @@ from postroad_common.amqp import Broker, Consumer, Delivery, Queue
 from postroad_common.contracts import Message, SequenceStateChangedV1
 from postroad_common.db import create_pool, transaction
 from postroad_common.ids import new_id
+from postroad_common.metrics import REGISTRY
 from postroad_common.outbox import Relay, enqueue
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
@@ -196,3 +197,24 @@ async def test_a_message_keeps_the_trace_it_was_written_in(pool: asyncpg.Pool, b
 
 async def _is_empty(pool: asyncpg.Pool, tenants: Iterable[UUID]) -> bool:
     return await left(pool, tenants) == 0
+
+
+async def test_the_metrics_show_how_long_the_oldest_message_has_waited(
+    pool: asyncpg.Pool, broker: Broker, queue: Queue
+) -> None:
+    def shown() -> float | None:
+        return REGISTRY.get_sample_value("postroad_outbox_oldest_seconds", {"schema": "sequence"})
+
+    tenants = [new_id(), new_id()]
+    relay = Relay(pool, broker, "sequence")
+    for tenant in tenants:
+        await write(pool, tenant, messages(tenant, 2))
+    async with transaction(pool, tenants[1]) as conn:
+        await conn.execute("UPDATE sequence.outbox SET created_at = created_at - interval '1 hour'")
+
+    await relay.look()
+    assert 3600 <= (shown() or 0) < 4000
+    while await relay.relay_some():
+        pass
+    await relay.look()
+    assert shown() == 0

@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+import asyncpg
+
+from postroad_common.metrics import REGISTRY
 from postroad_scheduler.reconciling import ROWS_PER_TENANT, Reconcile
 from postroad_scheduler.taking_up import take_up
+from postroad_stack.databases import Database
 
 from .depot import Depot, SendersEnd, keys
 
@@ -142,3 +146,27 @@ async def test_comparing_again_finds_nothing(depot: Depot) -> None:
     await take_up(depot.context, keys(sequence.tenant_id, enrollments))
 
     assert [tuple(await depot.progress(id_)) for id_ in enrollments] == before
+
+
+async def test_an_operator_sees_across_tenants_how_late_the_most_overdue_step_is(
+    depot: Depot, database: Database
+) -> None:
+    def shown() -> float | None:
+        return REGISTRY.get_sample_value("postroad_scheduler_oldest_due_seconds")
+
+    early, late = [await depot.sequence(await depot.tenant(), delay) for delay in (DAY, 2 * DAY)]
+    await depot.running(early, 2)
+    await depot.running(late, 1)
+    await reconcile(depot)()
+    assert shown() == 0
+    await depot.travel(2 * DAY + timedelta(hours=1))
+    await reconcile(depot)()
+    assert shown() == (DAY + timedelta(hours=1)).total_seconds()
+
+    monitor = await asyncpg.connect(database.dsn("postroad_monitor"))
+    rows = await monitor.fetch("SELECT tenant_id, overdue, oldest_due_at FROM monitor.steps() ORDER BY oldest_due_at")
+    await monitor.close()
+    assert [tuple(row) for row in rows] == [
+        (early.tenant_id, 2, depot.start + DAY),
+        (late.tenant_id, 1, depot.start + 2 * DAY),
+    ]

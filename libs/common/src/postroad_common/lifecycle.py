@@ -20,7 +20,8 @@ from postroad_common.amqp.handling import Handler
 from postroad_common.errors import SettingsError, StartError
 from postroad_common.logging import setup_logging
 from postroad_common.loops import forever, is_outage
-from postroad_common.outbox import Relay, Schema
+from postroad_common.metrics import POOL_SIZE, POOLED
+from postroad_common.outbox import LOOK, Relay, Schema
 from postroad_common.settings import CommonSettings, load_settings
 from postroad_common.starting import close_pool, database_check, wait_for_broker, wait_for_database
 from postroad_common.web_app import MAX_BODY_BYTES, Readiness, make_app
@@ -83,6 +84,7 @@ class Service(Generic[S]):
             await relay.run(self.stopping)
 
         self._repeating.append(asyncio.create_task(self._guarded(work, f"relay {schema}"), name=f"relay {schema}"))
+        self.repeat(relay.look, LOOK, f"look at outbox {schema}")
         return relay
 
     async def drain(self) -> None:
@@ -159,6 +161,12 @@ def _settings_or_exit(name: str, settings_cls: type[S]) -> S:
     return settings
 
 
+def _show_pool(pool: asyncpg.Pool, limit: int) -> None:
+    POOL_SIZE.set(limit)
+    POOLED.labels("busy").set_function(lambda: pool.get_size() - pool.get_idle_size())
+    POOLED.labels("idle").set_function(pool.get_idle_size)
+
+
 class _Life(Generic[S]):
     """From start to end, with the signals in between."""
 
@@ -191,6 +199,7 @@ class _Life(Generic[S]):
         stack.callback(telemetry.shutdown)
         service.pool = await wait_for_database(settings, service.name)
         stack.push_async_callback(close_pool, service.pool)
+        _show_pool(service.pool, settings.database_connections)
         service.broker = await wait_for_broker(settings, service.name)
         stack.push_async_callback(service.broker.close)
         service.readiness.add("database", database_check(service.pool))

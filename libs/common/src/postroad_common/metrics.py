@@ -31,8 +31,41 @@ HANDLING: Final = Histogram(
     "postroad_amqp_handling_seconds", "Time in the handler.", ["queue"], registry=REGISTRY, buckets=SECONDS
 )
 IN_HAND: Final = Gauge("postroad_amqp_in_hand_messages", "Deliveries not yet answered.", ["queue"], registry=REGISTRY)
+CONNECTED: Final = Gauge(
+    "postroad_amqp_connected", "Whether a connection to the broker is there: 1 or 0.", ["link"], registry=REGISTRY
+)
+QUEUED: Final = Gauge(
+    "postroad_amqp_queued_messages",
+    "Messages that wait in a work queue, as last counted; absent while the broker does not say.",
+    ["queue"],
+    registry=REGISTRY,
+)
+PARKED: Final = Gauge(
+    "postroad_amqp_parked_messages",
+    "Messages parked behind a work queue, as last counted; absent while the broker does not say.",
+    ["queue"],
+    registry=REGISTRY,
+)
 RELAYED: Final = Counter(
     "postroad_outbox_relayed_messages", "Outbox rows published and deleted.", ["schema"], registry=REGISTRY
+)
+OUTBOX_AGE: Final = Gauge(
+    "postroad_outbox_oldest_seconds",
+    "How long the oldest outbox row has waited to be relayed, as last looked at; 0: none waits.",
+    ["schema"],
+    registry=REGISTRY,
+)
+POOLED: Final = Gauge(
+    "postroad_database_connections", "Connections of this process's pool: busy, idle.", ["state"], registry=REGISTRY
+)
+POOL_SIZE: Final = Gauge(
+    "postroad_database_connections_limit", "How many connections the pool may have.", registry=REGISTRY
+)
+READY: Final = Gauge(
+    "postroad_ready",
+    "Whether a readiness check was well, 1 or 0, when /readyz was last asked.",
+    ["check"],
+    registry=REGISTRY,
 )
 REQUESTS: Final = Histogram(
     "postroad_http_request_seconds",

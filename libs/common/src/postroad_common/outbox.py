@@ -14,7 +14,7 @@ from postroad_common.contracts import Message
 from postroad_common.db import AnyConnection, Queries, queries, transaction
 from postroad_common.faults import reach
 from postroad_common.loops import forever
-from postroad_common.metrics import RELAYED
+from postroad_common.metrics import OUTBOX_AGE, RELAYED
 from postroad_common.telemetry import current_traceparent
 
 Schema: TypeAlias = Literal["sequence", "tracking"]
@@ -25,7 +25,11 @@ BATCH: Final = 500
 POLL: Final = timedelta(seconds=1)
 """For rows whose writer died before it could wake a relay; those of this process wake it at once."""
 
+LOOK: Final = timedelta(seconds=15)
+"""How often the age of the outbox is looked at."""
+
 _TENANTS: Final = 50
+_TENANTS_LOOKED_AT: Final = 500
 
 _log = structlog.get_logger()
 _SQL: Final[dict[str, Queries]] = {
@@ -66,6 +70,15 @@ class Relay:
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Relay until stopping is set, or for ever; outages are waited out."""
         await forever(self.relay_some, self._poll, wake=self._woken, stopping=stopping)
+
+    async def look(self) -> None:
+        """Show how long the oldest row of up to 500 tenants, drawn at random, has waited."""
+        tenants = [row["tenant_id"] for row in await self._pool.fetch(self._sql.tenants, _TENANTS_LOOKED_AT)]
+        age = None
+        if tenants:
+            async with transaction(self._pool, tenants) as conn:
+                age = await conn.fetchval(self._sql.oldest, tenants)
+        OUTBOX_AGE.labels(self._schema).set(age or 0)
 
     async def relay_some(self) -> bool:
         """Relay one batch; whether there may be more. Raises RETRYABLE, and PublishError when nothing was confirmed."""

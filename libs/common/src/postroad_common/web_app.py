@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 from opentelemetry.trace import Span
 
 from postroad_common import telemetry
-from postroad_common.metrics import REQUESTS, exposition
+from postroad_common.metrics import READY, REQUESTS, exposition
 from postroad_common.problems import Handler, problem_middleware, route_of
 
 Check = Callable[[], Awaitable[str | None]]
@@ -35,6 +35,8 @@ class Readiness:
     async def report(self) -> dict[str, Any]:
         """{"ready": ..., "checks": {name: {"ok": ..., "detail"?: ...}}}."""
         answers = await asyncio.gather(*(_ask(check) for check in self._checks.values()))
+        for name, answer in zip(self._checks, answers, strict=True):
+            READY.labels(name).set(answer is None)
         checks = {
             name: {"ok": True} if answer is None else {"ok": False, "detail": answer}
             for name, answer in zip(self._checks, answers, strict=True)

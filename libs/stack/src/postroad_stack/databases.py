@@ -11,6 +11,9 @@ from yarl import URL
 ROLES = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
 """Login roles of the services."""
 
+MONITOR = "postroad_monitor"
+"""Login role of a monitoring program."""
+
 
 class Migrate(Protocol):
     """`postroad_common.migrations.migrate`: makes roles, schemas, tables and grants in one database."""
@@ -28,9 +31,9 @@ class Database:
     role_password: str = field(repr=False)
 
     def dsn(self, role: str) -> str:
-        """Connection of a service's login role."""
-        if role not in ROLES:
-            raise ValueError(f"{role} is none of {', '.join(ROLES)}")
+        """Connection of a login role: a service's, or the monitor's."""
+        if role not in (*ROLES, MONITOR):
+            raise ValueError(f"{role} is none of {', '.join((*ROLES, MONITOR))}")
         return str(URL(self.admin_dsn).with_user(role).with_password(self.role_password))
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from postroad_common.amqp import declare_topology
+from postroad_common.amqp.depths import COUNT, count_queues
 from postroad_common.amqp.topology import SCHEDULER_ENROLLMENTS, SCHEDULER_SETTLED, SCHEDULER_SIGNALS
 from postroad_common.lifecycle import Service, run
 from postroad_scheduler.consumers.enrollments import EnrollmentsConsumer
@@ -46,6 +47,7 @@ async def build(service: Service[SchedulerSettings]) -> AsyncIterator[None]:
         all_every=_span(settings.reconcile_all_seconds),
     )
     service.repeat(reconcile, _span(settings.reconcile_seconds), "reconcile")
+    service.repeat(partial(count_queues, service.broker), COUNT, "count queues")
     yield
 
 

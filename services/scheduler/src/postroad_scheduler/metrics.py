@@ -53,6 +53,11 @@ RECONCILED: Final = Counter(
     registry=REGISTRY,
 )
 HELD: Final = Gauge("postroad_scheduler_held_enrollments", "Held rows, as last counted.", registry=REGISTRY)
+OLDEST_DUE: Final = Gauge(
+    "postroad_scheduler_oldest_due_seconds",
+    "How far past its time the most overdue row is, of all tenants, as last looked at; 0: nothing waits that is due.",
+    registry=REGISTRY,
+)
 IN_FLIGHT: Final = Gauge(
     "postroad_scheduler_in_flight_steps", "Steps with the senders, as last counted.", registry=REGISTRY
 )

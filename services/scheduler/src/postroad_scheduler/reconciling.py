@@ -13,7 +13,7 @@ from postroad_common.clock import database_now
 from postroad_common.db import AnyConnection, transaction
 from postroad_common.lifecycle import is_outage
 from postroad_scheduler.context import Context
-from postroad_scheduler.metrics import HELD, IN_FLIGHT, NEEDS_ATTENTION, RECONCILED
+from postroad_scheduler.metrics import HELD, IN_FLIGHT, NEEDS_ATTENTION, OLDEST_DUE, RECONCILED
 from postroad_scheduler.reconsidering import reconsider
 from postroad_scheduler.store import reconcile as store
 from postroad_scheduler.taking_up import take_up
@@ -50,7 +50,7 @@ class Reconcile:
         everything = now - self._all_at >= self._all_every
         until = now - self._after
         since = _EVER if everything else self._since - OVERLAP
-        last, counts = _FIRST, store.Census(0, 0, 0)
+        last, counts = _FIRST, store.Census()
         while tenants := await self._tenants(last):
             await self._compare(tenants, since, until)
             counts = await self._count(tenants, counts)
@@ -67,7 +67,7 @@ class Reconcile:
     async def _count(self, tenants: Sequence[UUID], counts: store.Census) -> store.Census:
         async with transaction(self._context.pool, tenants) as conn:
             more = await store.census(conn, tenants)
-        return store.Census(*(one + other for one, other in zip(counts, more, strict=True)))
+        return counts.joined(more)
 
     async def _compare(self, tenants: Sequence[UUID], since: datetime, until: datetime) -> None:
         untaken = partial(store.untaken, until=until, limit=ROWS_PER_TENANT)
@@ -112,4 +112,5 @@ class Reconcile:
 def _show(counts: store.Census) -> None:
     HELD.set(counts.held)
     IN_FLIGHT.set(counts.in_flight)
+    OLDEST_DUE.set(counts.oldest_due_seconds)
     NEEDS_ATTENTION.set(counts.needs_attention)

@@ -12,6 +12,7 @@ from asyncpg import Pool
 
 from postroad_common.db import is_retryable, queries
 from postroad_common.ids import new_id
+from postroad_sender.metrics import EXPIRED
 
 INCARNATIONS = queries("postroad_sender", "incarnations")
 _log = structlog.get_logger()
@@ -65,6 +66,7 @@ class Incarnation:
         fresh = new_id()
         await self._pool.execute(INCARNATIONS.begin, fresh, socket.gethostname(), os.getpid(), self._lives)
         if self._current is not None:
+            EXPIRED.inc()
             _log.warning("the incarnation expired: going on as another", expired=str(self._current))
         self._current = fresh
         self._extend(asked_at)

@@ -20,7 +20,7 @@ from postroad_engine.facts import Outcome
 from postroad_engine.reasons import Reason, RenderFailed
 from postroad_sender.items import Due, Result, TryLater
 from postroad_sender.ledger import Candidate, Finding, Ledger, Permit, Unsent
-from postroad_sender.metrics import DIALS, PAUSED, RENDER_TIME, SMTP_TIME, TRANSMITTING, WAITING
+from postroad_sender.metrics import PAUSED, RENDER_TIME, SMTP_TIME, TRANSMITTING, WAITING
 from postroad_sender.reading import Inputs, Sender
 from postroad_sender.rendering import RenderedMail, Stamp, render, rfc_message_id
 from postroad_sender.resting import Rest, Rests, begin_rest, end_rest
@@ -240,7 +240,6 @@ class Lane:
     # Senders that rest, and items that are not sent.
 
     def _dial_failed(self, failure: DialFailure) -> None:
-        DIALS.labels(failure.phase.value).inc()
         _log.warning(
             "a mail server could not be reached",
             sender=str(self._sender_id),

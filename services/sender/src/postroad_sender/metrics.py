@@ -32,6 +32,11 @@ DIALS: Final = Counter(
     ["result"],
     registry=REGISTRY,
 )
+EXPIRED: Final = Counter(
+    "postroad_sender_expired_incarnations",
+    "Times that this process could not renew its heartbeat in time and went on as another.",
+    registry=REGISTRY,
+)
 ORPHANS: Final = Counter(
     "postroad_sender_orphaned_messages", "Messages of expired processes that became unknown.", registry=REGISTRY
 )

@@ -15,6 +15,7 @@ from aiormq import Connection
 from yarl import URL
 
 from postroad_common.amqp.errors import BrokerUnavailableError
+from postroad_common.metrics import CONNECTED
 
 CONNECT_SECONDS: Final = 10.0
 PREPARE_SECONDS: Final = 30.0
@@ -34,6 +35,7 @@ class Link:
         self._name = name
         self._prepare = prepare
         self._connection: Connection | None = None
+        self._gauge = CONNECTED.labels(name)
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
         self._last_error: BaseException | None = None
@@ -69,6 +71,7 @@ class Link:
         if self._connection is not None:
             _log.warning("giving up the connection", link=self._name, reason=reason)
             self._connection = None
+            self._gauge.set(0)
             self._ended.set()
 
     async def close(self) -> None:
@@ -87,6 +90,7 @@ class Link:
                     await self._use(connection)
             finally:
                 self._connection = None
+                self._gauge.set(0)
                 await _close(connection)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects, no secret
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -108,6 +112,7 @@ class Link:
         self._ended.clear()
         connection.closing.add_done_callback(lambda _: self._ended.set())
         self._connection = connection
+        self._gauge.set(1)
         self._changed.set()
         _log.info("connected to the broker", link=self._name)
         await self._ended.wait()

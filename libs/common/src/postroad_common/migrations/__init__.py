@@ -17,8 +17,14 @@ import asyncpg
 from postroad_common.errors import MigrationError
 from postroad_common.migrations.versions_table import versions_directory
 
-LOGIN_ROLES: Final = ("postroad_sequence_api", "postroad_scheduler", "postroad_sender", "postroad_tracker")
-"""What the services log in as."""
+LOGIN_ROLES: Final = (
+    "postroad_sequence_api",
+    "postroad_scheduler",
+    "postroad_sender",
+    "postroad_tracker",
+    "postroad_monitor",
+)
+"""What the services and a monitoring program log in as."""
 
 _LOCK: Final = 0x706F7374726F6164  # "postroad": one migration at a time in a database
 _ROLE_TRIES: Final = 20

@@ -70,3 +70,17 @@ GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sou
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
     tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
     TO postroad_tracker;
+
+-- A monitoring program asks for ids, counts and times across tenants, and sees no table.
+REVOKE ALL ON SCHEMA monitor FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker,
+    postroad_views, postroad_definer;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA monitor FROM PUBLIC, postroad_sequence_api, postroad_scheduler, postroad_sender,
+    postroad_tracker, postroad_views;
+REVOKE ALL ON SCHEMA public, postroad, sequence, schedule, delivery, tracking, views, monitor FROM postroad_monitor;
+REVOKE ALL ON ALL TABLES IN SCHEMA public, sequence, schedule, delivery, tracking, views FROM postroad_monitor;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA postroad, sequence, schedule, delivery, tracking, monitor FROM postroad_monitor;
+GRANT USAGE ON SCHEMA public, postroad, monitor TO postroad_monitor;
+GRANT SELECT ON public.schema_migrations TO postroad_monitor;
+GRANT EXECUTE ON FUNCTION postroad.now(), monitor.steps(), monitor.messages(), monitor.outboxes(), monitor.incarnations(),
+    monitor.resting_senders(), monitor.open_stops() TO postroad_monitor;
+GRANT SELECT ON delivery.sender_state TO postroad_definer;

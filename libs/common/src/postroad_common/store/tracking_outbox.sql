@@ -23,6 +23,14 @@ CROSS JOIN LATERAL (
     FOR UPDATE SKIP LOCKED
 ) AS claimed;
 
+-- name: oldest
+-- Seconds that the oldest message of these tenants has waited; null when none waits. A probe a tenant.
+SELECT extract(epoch FROM postroad.now() - min(oldest.created_at))::double precision
+FROM unnest($1::uuid[]) AS tenant (tenant_id)
+CROSS JOIN LATERAL (
+    SELECT o.created_at FROM tracking.outbox o WHERE o.tenant_id = tenant.tenant_id ORDER BY o.outbox_id LIMIT 1
+) AS oldest;
+
 -- name: delete
 -- What the broker has confirmed.
 DELETE FROM tracking.outbox o

@@ -13,11 +13,21 @@ _SQL: Final = queries("postroad_scheduler", "reconcile")
 
 
 class Census(NamedTuple):
-    """Counts of rows."""
+    """Counts of rows, and how far past its time the most overdue is."""
 
-    held: int
-    in_flight: int
-    needs_attention: int
+    held: int = 0
+    in_flight: int = 0
+    needs_attention: int = 0
+    oldest_due_seconds: float = 0.0
+
+    def joined(self, other: "Census") -> "Census":
+        """Of both sets of tenants."""
+        return Census(
+            self.held + other.held,
+            self.in_flight + other.in_flight,
+            self.needs_attention + other.needs_attention,
+            max(self.oldest_due_seconds, other.oldest_due_seconds),
+        )
 
 
 async def tenants_enrolled(conn: AnyConnection, after: UUID, up_to: int) -> list[UUID]:
@@ -43,7 +53,7 @@ async def released(conn: AnyConnection, after: Mapping[UUID, Any], *, limit: int
 async def census(conn: AnyConnection, tenants: Sequence[UUID]) -> Census:
     """How many rows of these tenants wait for somebody else."""
     (row,) = await conn.fetch(_SQL.census, tenants)
-    return Census(row["held"], row["in_flight"], row["needs_attention"])
+    return Census(row["held"], row["in_flight"], row["needs_attention"], row["oldest_due_seconds"])
 
 
 async def sequence_state(conn: AnyConnection, tenant_id: UUID, sequence_id: UUID) -> str | None:

@@ -66,8 +66,10 @@ CROSS JOIN LATERAL (
 ) AS missed;
 
 -- name: census
--- How many rows of these tenants are held, with the senders, or in need of a person. $1 tenants.
-SELECT held.count AS held, in_flight.count AS in_flight, held.needs_attention
+-- How many rows of these tenants are held, with the senders, or in need of a person, and how late the most overdue is: a
+-- tenant's first entry by wake_at, one probe. $1 tenants.
+SELECT held.count AS held, in_flight.count AS in_flight, held.needs_attention,
+       greatest(0, extract(epoch FROM postroad.now() - due.wake_at))::double precision AS oldest_due_seconds
 FROM (
     SELECT count(*), count(p.needs_attention_at) AS needs_attention
     FROM schedule.progress p
@@ -77,7 +79,17 @@ CROSS JOIN (
     SELECT count(*)
     FROM schedule.progress p
     WHERE p.tenant_id = ANY ($1::uuid[]) AND p.phase = 'in_flight'
-) AS in_flight;
+) AS in_flight
+CROSS JOIN (
+    SELECT min(first.wake_at) AS wake_at
+    FROM unnest($1::uuid[]) AS t (tenant_id)
+    CROSS JOIN LATERAL (
+        SELECT p.wake_at FROM schedule.progress p
+        WHERE p.tenant_id = t.tenant_id AND p.wake_at IS NOT NULL
+        ORDER BY p.wake_at
+        LIMIT 1
+    ) AS first
+) AS due;
 
 -- name: sequence_state
 -- The state that somebody wants of a sequence. $1 tenant, $2 sequence.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from postroad_sender.metrics import DIALS
 from postroad_sender.smtp.connection import Connection
 from postroad_sender.smtp.dial import DialFailure, Dialing, Server, dial
 
@@ -117,6 +118,7 @@ class Connections:
 
     async def _dial(self, account: Account) -> None:
         made = await dial(account.server, self._dialing)
+        DIALS.labels(made.phase.value if isinstance(made, DialFailure) else "made").inc()
         self._dials.discard(asyncio.current_task())  # before anybody is told
         if isinstance(made, DialFailure):
             if self._account is not None and self._account.server == account.server:
