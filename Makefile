@@ -51,6 +51,7 @@ docs: setup ## Write the generated pages of docs/ again
 	@$(BIN)/python -m postroad_engine.state_machine_page > docs/state-machine.md
 	@$(BIN)/python -m postroad_common.settings_page $(SETTINGS) > docs/settings.md
 	@$(BIN)/python -m postroad_common.metrics_page $(METRICS) > docs/metrics.md
+	@$(BIN)/python -m postroad_sequence_api.openapi_file > docs/openapi.json
 
 lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv

@@ -58,7 +58,7 @@ async def test_a_stored_password_goes_to_no_other_server_than_it_was_given_for(
 async def test_a_change_keeps_what_it_does_not_name(tenant: Tenant) -> None:
     made = await tenant.sender(**LOGIN, from_name="Us", reply_to="answers@ours.example")
     changed = await tenant.call("PATCH", f"/senders/{made['id']}", json={"from_name": "We", "reply_to": None})
-    assert {name for name in made if made[name] != changed[name]} == {"from_name", "reply_to", "updated_at"}
+    assert {name for name in made if made[name] != changed[name]} == {"from_name", "reply_to", "updated_at", "revision"}
 
 
 async def test_username_and_password_come_and_go_together(tenant: Tenant) -> None:

@@ -3,25 +3,27 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, Field
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic_core.core_schema import DictSchema
+from typing_extensions import override
 
 from postroad_sequence_api.door import Route
 from postroad_sequence_api.endpoints import Endpoint, read
 from postroad_sequence_api.models.base import View
 from postroad_sequence_api.openapi_examples import example_of
 from postroad_sequence_api.openapi_page import docs_page
+from postroad_sequence_api.problem_codes import CODES
 
 Schema = dict[str, Any]
 
-_REF: Final = "#/components/schemas/{model}"
+_SCHEMAS: Final = "#/components/schemas/"
 _ALL_TYPES: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
 _SPACES: Final = re.compile(r"\s+")
@@ -54,6 +56,37 @@ _REFUSALS: Final[Mapping[int, str]] = {
     429: "Too many requests.",
     503: "A server behind this one does not answer; nothing is lost.",
 }
+_ANSWERED: Final[Mapping[str, Schema]] = {
+    "RateLimit": {
+        "description": 'What is left to the key, and in how many seconds it has all again: `"default";r=5999;t=1`.',
+        "schema": {"type": "string", "pattern": '^"default";r=[0-9]+;t=[0-9]+$'},
+    },
+    "RateLimit-Policy": {
+        "description": 'How many requests a key may make in how many seconds: `"default";q=6000;w=60`.',
+        "schema": {"type": "string", "pattern": '^"default";q=[0-9]+;w=[0-9]+$'},
+    },
+    "ETag": {
+        "description": "The revision, for If-Match.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+    },
+    "Location": {
+        "description": "The path of what was made.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Idempotent-Replayed": {
+        "description": "true: the answer is that of the first request with this Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Retry-After": {
+        "description": "When to try again, in seconds.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {"description": "How to say who calls.", "required": True, "schema": {"type": "string"}},
+}
+_ON_REFUSAL: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 412: "ETag", 429: "Retry-After", 503: "Retry-After"}
 _INTRODUCTION: Final = """\
 Contacts, templates and sequences go in; enrollments, messages and events come out.
 
@@ -76,19 +109,29 @@ class FieldAtFault(View):
     """A field of the request, and what is wrong with it."""
 
     field: str
+    """Its path in the body, such as steps.0.template_id, or the name of a parameter or header."""
     message: str
 
 
-class ProblemView(View):
-    """Why a request was refused (RFC 9457). More members may say more, each documented by its code."""
+class ProblemView(BaseModel):
+    """Why a request was refused (RFC 9457). More members may say more, each documented with its code."""
+
+    model_config = ConfigDict(title="Problem", use_attribute_docstrings=True)
 
     type: str = Field(examples=["urn:postroad:problem:not_found"])
-    title: str
-    status: int
+    title: str = Field(examples=["Not found"])
+    """For people: what kind of problem it is."""
+    status: int = Field(examples=[404])
     code: str = Field(examples=["not_found"])
-    detail: str = ""
-    field: str = ""
+    """For programs: what kind of problem it is."""
+    detail: str = Field(default="", examples=["There is no such contact."])
+    """For people: what is wrong with this request."""
+    field: str = Field(default="", examples=["contact_id"])
+    """What is at fault, if it is a field, parameter or header; of several the first."""
     errors: tuple[FieldAtFault, ...] = ()
+    """All that is at fault."""
+    instance: str = Field(default="", examples=["urn:postroad:trace:4bf92f3577b34da6a3ce929d0e0e4736"])
+    """The trace of the request, if it was sampled."""
 
 
 def describe(routes: Sequence[Route]) -> Schema:
@@ -100,7 +143,7 @@ def describe(routes: Sequence[Route]) -> Schema:
     for route, endpoint in endpoints:
         described = _operation(route, endpoint, refs, components, links.get(endpoint.name, {}))
         paths.setdefault(route.path, {})[route.method.lower()] = described
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Postroad",
@@ -114,6 +157,7 @@ def describe(routes: Sequence[Route]) -> Schema:
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": dict(_ANSWERED),
             "responses": {str(status): _refusal(status, refs) for status in _REFUSALS},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "A tenant's API key."},
@@ -121,6 +165,7 @@ def describe(routes: Sequence[Route]) -> Schema:
             },
         },
     }
+    return _tidy(document)
 
 
 def add_description(app: web.Application, routes: Sequence[Route]) -> None:
@@ -140,20 +185,76 @@ def add_description(app: web.Application, routes: Sequence[Route]) -> None:
     app.router.add_get("/docs", docs)
 
 
+class _Schemas(GenerateJsonSchema):
+    """JSON schemas without titles that repeat the names of their fields."""
+
+    @override
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    @override
+    def dict_schema(self, schema: DictSchema) -> Schema:
+        """Of a dictionary whose names must fit a pattern: pydantic would let any value stand under other names."""
+        described = super().dict_schema(schema)
+        if "patternProperties" in described:
+            ((pattern, values),) = described.pop("patternProperties").items()
+            described["propertyNames"] = {**described.get("propertyNames", {}), "pattern": pattern}
+            described["additionalProperties"] = values
+        return described
+
+
 _Refs = Callable[[type[BaseModel], JsonSchemaMode], Schema]
 
 
 def _components(endpoints: Iterable[Endpoint]) -> tuple[_Refs, Schema]:
-    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "serialization"): None}
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "validation"): None}
     for endpoint in endpoints:
         for model, mode in _models(endpoint):
             wanted[model, mode] = None
-    schemas, definitions = models_json_schema(list(wanted), ref_template=_REF)
+    schemas, definitions = models_json_schema(
+        list(wanted), ref_template=_SCHEMAS + "{model}", schema_generator=_Schemas
+    )
 
     def ref(model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
         return dict(schemas[model, mode])
 
     return ref, dict(sorted(definitions.get("$defs", {}).items()))
+
+
+def _tidy(document: Schema) -> Schema:
+    """Components by the names of their models, and only those that something refers to."""
+    components: Schema = document["components"]["schemas"]
+    names = {key: schema.get("title", key) for key, schema in components.items()}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"two models of one name: {sorted(names)}")
+    text = orjson.dumps(document).decode()
+    for key, name in names.items():
+        text = text.replace(f'"{_SCHEMAS}{key}"', f'"{_SCHEMAS}{name}"')
+    tidy: Schema = orjson.loads(text)
+    named = {names[key]: schema for key, schema in tidy["components"]["schemas"].items()}
+    used = _referred({**tidy, "components": {**tidy["components"], "schemas": {}}}, named)
+    tidy["components"]["schemas"] = {name: named[name] for name in sorted(used)}
+    return tidy
+
+
+def _referred(root: Schema, named: Schema) -> set[str]:
+    """The names that something refers to, from the root on."""
+    found: set[str] = set()
+    left: list[Any] = [root]
+    while left:
+        match left.pop():
+            case {"$ref": str(ref)} if ref.startswith(_SCHEMAS):
+                name = ref.removeprefix(_SCHEMAS)
+                if name not in found:
+                    found.add(name)
+                    left.append(named[name])
+            case dict() as inner:
+                left.extend(inner.values())
+            case list() as items:
+                left.extend(items)
+            case _:
+                pass
+    return found
 
 
 def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
@@ -173,7 +274,7 @@ def _operation(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema
         "summary": summary.rstrip("."),
         "security": [{"operator": []}] if route.access == "operator" else [{"key": []}],
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, refs, components), *_headers(route)],
-        "responses": _responses(route, endpoint, refs, links),
+        "responses": _responses(route, endpoint, refs, components, links),
     }
     if more.strip():
         described["description"] = _SPACES.sub(" ", more).strip()
@@ -195,7 +296,8 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Schema]:
         "str": {"type": "string", "minLength": 1},
     }
     for name, kind in endpoint.path.items():
-        yield {"name": name, "in": "path", "required": True, "schema": kinds[kind.__name__]}
+        schema = kinds[kind.__name__] | ({"format": "email"} if name == "email" else {})
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameters(endpoint: Endpoint, refs: _Refs, components: Schema) -> Iterator[Schema]:
@@ -222,24 +324,69 @@ def _headers(route: Route) -> Iterator[Schema]:
         yield _HEADER["If-Match"]
 
 
-def _responses(route: Route, endpoint: Endpoint, refs: _Refs, links: Schema) -> Schema:
+def _responses(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema, links: Schema) -> Schema:
     if endpoint.answer is not None:
-        content: Schema = {_ALL_TYPES: {"schema": refs(endpoint.answer, "serialization")}}
+        schema = refs(endpoint.answer, "serialization")
+        content: Schema = {_ALL_TYPES: {"schema": schema, "example": example_of(schema, components)}}
     else:
         content = {media_type: {"schema": {"type": "string"}} for media_type in route.gives}
     status = route.status if endpoint.answer is not None or endpoint.streams else HTTPStatus.NO_CONTENT
-    done: Schema = {"description": "Done."}
+    done: Schema = {"description": "Done.", "headers": _header_refs(_answered(route, endpoint))}
     if content:
         done["content"] = content
     if links:
         done["links"] = links
-    refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in _REFUSALS}
+    refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in _refusals(route, endpoint)}
     return {str(int(status)): done, **refused}
 
 
+def _answered(route: Route, endpoint: Endpoint) -> Iterator[str]:
+    """The headers of an answer."""
+    fields = set(_fields(endpoint.answer))
+    if "revision" in fields:
+        yield "ETag"
+    if route.status in {HTTPStatus.CREATED, HTTPStatus.ACCEPTED} and "id" in fields:
+        yield "Location"
+    if route.method == "POST":
+        yield "Idempotent-Replayed"
+    if route.access != "operator":
+        yield from ("RateLimit", "RateLimit-Policy")
+
+
+def _header_refs(names: Iterable[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _refusals(route: Route, endpoint: Endpoint) -> Iterator[int]:
+    """The statuses with which a request may be refused."""
+    takes_body = endpoint.body is not None or route.takes is not None
+    applies = {
+        403: route.access != "operator",
+        404: bool(endpoint.path) or takes_body,
+        409: route.method != "GET" or bool(route.gives),
+        412: route.edits,
+        413: takes_body,
+        415: takes_body,
+        429: route.access != "operator",
+    }
+    yield from (status for status in _REFUSALS if applies.get(status, True))
+
+
 def _refusal(status: int, refs: _Refs) -> Schema:
-    schema = refs(ProblemView, "serialization")
-    return {"description": _REFUSALS[status], "content": {_PROBLEM: {"schema": schema}}}
+    codes = "".join(f"\n- `{code}`: {said}" for code, said in CODES[status].items())
+    described: Schema = {
+        "description": f"{_REFUSALS[status]}\n{codes}",
+        "content": {_PROBLEM: {"schema": refs(ProblemView, "validation"), "example": _problem_example(status)}},
+    }
+    if status in _ON_REFUSAL:
+        described["headers"] = _header_refs([_ON_REFUSAL[status]])
+    return described
+
+
+def _problem_example(status: int) -> Schema:
+    code = next(iter(CODES[status]))
+    title = _REFUSALS[status].rstrip(".").partition(";")[0]
+    return {"type": f"urn:postroad:problem:{code}", "title": title, "status": status, "code": code}
 
 
 def _links(endpoints: Sequence[tuple[Route, Endpoint]]) -> dict[str, Schema]:
@@ -261,7 +408,3 @@ def _links(endpoints: Sequence[tuple[Route, Endpoint]]) -> dict[str, Schema]:
 
 def _fields(model: type[BaseModel] | None) -> Iterable[str]:
     return () if model is None else model.model_fields
-
-
-write = partial(orjson.dumps, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-"""The document as it is kept in docs/."""

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from postroad_sequence_api.models.fields import EXAMPLE_ID
+
 Schema = Mapping[str, Any]
 
 _DEEPEST: Final = 8
 _OF_FORMAT: Final[Mapping[str, str]] = {
-    "uuid": "019a9e2c-7c1f-7f3a-9b6d-2f4c1a5e8d70",
+    "uuid": EXAMPLE_ID,
     "date-time": "2026-01-15T09:30:00Z",
     "date": "2026-01-15",
     "email": "ada@example.com",

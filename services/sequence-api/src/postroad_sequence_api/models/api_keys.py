@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Name
+from postroad_sequence_api.models.fields import Moment, Name, said
 
 Role = Literal["owner", "editor", "viewer"]
 NOUNS: Final = (
@@ -34,17 +34,23 @@ def _known_scope(value: str) -> str:
     return value
 
 
-Scope = Annotated[str, AfterValidator(_known_scope), Field(examples=["contacts:read"])]
+Scope = Annotated[
+    str,
+    AfterValidator(_known_scope),
+    said(enum=[f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write")], examples=["contacts:read"]),
+]
 """What a key may do with one kind of thing; write holds read."""
 
 
 class ApiKeyNew(Body):
     """An API key to make. scopes narrow what the role may; without them it may all of it."""
 
-    name: Name
+    name: Annotated[Name, said(examples=["CRM"])]
     role: Role
+    """owner: everything, keys and senders too; editor: all but those; viewer: reading."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=50)] | None = None
-    expires_at: AwareDatetime | None = None
+    """What the key may of that; null: all."""
+    expires_at: Moment | None = None
 
 
 class ApiKey(View):
@@ -54,13 +60,16 @@ class ApiKey(View):
     name: str
     role: Role
     scopes: tuple[str, ...] | None
+    """What the key may of what its role may; null: all."""
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    """To the minute."""
     revoked_at: datetime | None
 
 
 class ApiKeyMade(ApiKey):
     """An API key, its secret shown this once."""
 
-    key: str
+    key: Annotated[str, Field(examples=["pr_..."])]
+    """The key itself: it is not shown again."""

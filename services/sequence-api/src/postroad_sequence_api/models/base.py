@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import override
 
 
 class Row(Protocol):
@@ -22,19 +23,34 @@ class Row(Protocol):
 class Body(BaseModel):
     """A request body: no field that is not described, no value of another type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema.get("properties", {}).values():
+        described.pop("default", None)
+
+
+class Change(Body):
+    """A request body that names what is to be changed: a field that is left out stays, whatever its default here."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class Query(BaseModel):
     """A query string: closed like a body, but everything arrives as text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class View(BaseModel):
     """What is answered."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", json_schema_serialization_defaults_required=True, use_attribute_docstrings=True
+    )
 
     @classmethod
     def of(cls, record: Row, /, **more: object) -> Self:
@@ -46,17 +62,28 @@ Item = TypeVar("Item", bound=View)
 
 
 class Page(View, Generic[Item]):
-    """Part of a list. next is what to ask for as `after`; null: that was all."""
+    """Part of a list."""
 
     items: tuple[Item, ...]
     next: str | None
+    """What to ask for as `after`; null: that was all."""
+
+    @classmethod
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """ContactPage, as the API's description calls a page of contacts."""
+        return f"{params[0].__name__}Page"
+
+
+Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 
 
 class Pick(Query):
     """Which part of a list: the items after a cursor, at most so many."""
 
     after: UUID | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    """The `next` of the page before."""
+    limit: Limit = 50
 
 
 def page_of(items: Iterable[Item], limit: int, cursor: str = "id") -> Page[Item]:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from postroad_sequence_api.models.base import Body, Pick, View
-from postroad_sequence_api.models.fields import Address, Line, Name, Text, Zone, without_nul
+from postroad_sequence_api.models.base import Body, Change, Pick, View
+from postroad_sequence_api.models.fields import Address, Line, Name, Text, Zone, said, without_nul
 
 Kind = Literal["lead", "party"]
 AttributeName = Annotated[Name, Field(max_length=100), AfterValidator(without_nul)]
@@ -19,33 +19,44 @@ AttributeValue = (
     | Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
     | None
 )
-Attributes = Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)]
+Attributes = Annotated[
+    dict[AttributeName, AttributeValue],
+    Field(max_length=100, description="What templates may name beyond the fields.", examples=[{"plan": "pro"}]),
+]
 """What templates may name beyond the fixed fields: at most 100 names with plain values."""
+
+
+ExternalId = Annotated[Name, said(description="What you call the contact; unique.", examples=["crm-4711"])]
+FirstName = Annotated[Line, said(examples=["Ada"])]
+LastName = Annotated[Line, said(examples=["Lovelace"])]
+Company = Annotated[Line, said(examples=["Analytical Engines"])]
 
 
 class ContactNew(Body):
     """A contact to add."""
 
     email: Address
-    external_id: Name | None = None
-    first_name: Line = ""
-    last_name: Line = ""
-    company: Line = ""
+    external_id: ExternalId | None = None
+    first_name: FirstName = ""
+    last_name: LastName = ""
+    company: Company = ""
     kind: Kind = "lead"
     timezone: Zone | None = None
+    """On whose clock steps come due; null: the tenant's."""
     attributes: Attributes = Field(default_factory=dict)
 
 
-class ContactChange(Body):
+class ContactChange(Change):
     """What to change of a contact; what is not named stays. attributes are replaced as a whole."""
 
     email: Address = ""
-    external_id: Name | None = None
-    first_name: Line = ""
-    last_name: Line = ""
-    company: Line = ""
+    external_id: ExternalId | None = None
+    first_name: FirstName = ""
+    last_name: LastName = ""
+    company: Company = ""
     kind: Kind = "lead"
     timezone: Zone | None = None
+    """On whose clock steps come due; null: the tenant's."""
     attributes: Attributes = Field(default_factory=dict)
 
 
@@ -76,6 +87,7 @@ class RowNote(View):
     """What is to be said of a row of an imported file. line counts from 1, the header included."""
 
     line: int
+    """From 1, the header included."""
     field: str | None
     reason: str
     value: str

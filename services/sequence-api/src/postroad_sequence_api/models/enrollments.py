@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.fields import EXAMPLE_ID
 from postroad_sequence_api.models.intents import Stop
 
 State = Literal["active", "paused", "completed", "replied", "bounced", "unenrolled", "failed"]
@@ -17,8 +18,11 @@ Result = Literal["enrolled", "already_active", "suppressed", "unknown"]
 class EnrollNew(Body):
     """Whom to enroll: up to 1,000 contacts by id, or all of the tenant."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"contact_ids": [EXAMPLE_ID]}]})
+
     contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)] | None = None
     all: bool = False
+    """Every contact of the tenant; then without contact_ids."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -33,6 +37,7 @@ class EnrollResult(View):
     contact_id: UUID
     result: Result
     enrollment_id: UUID | None
+    """The new one, or the one that is already active."""
 
 
 class EnrollCounts(View):
@@ -72,9 +77,12 @@ class Enrollment(View):
     version: int
     contact_id: UUID
     intent: Intent
+    """What is wanted of it."""
     intent_at: datetime
     state: State
+    """Where it is."""
     phase: Literal["waiting", "claimed", "in_flight", "held", "ended"] | None
+    """Where the step in hand is; null: the scheduler has not taken the enrollment up yet."""
     step_number: int | None
     step_key: str | None
     attempt: int | None
@@ -82,6 +90,7 @@ class Enrollment(View):
     needs_attention_at: datetime | None
     paused_at: datetime | None
     ended_at: datetime | None
+    """The time of the final state."""
     created_at: datetime
 
 

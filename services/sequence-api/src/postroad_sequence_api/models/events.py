@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
-from postroad_sequence_api.models.base import Query, View
+from postroad_sequence_api.models.base import Limit, Query, View
+from postroad_sequence_api.models.fields import cursor
 
 EventType = Literal[
     "queued", "sent", "rejected", "failed", "bounced", "deferred", "delivered", "autoresponded",
     "opened", "clicked", "complained", "unsubscribed", "subscribed", "replied", "unknown",
 ]  # fmt: skip
-_CURSOR: Final = re.compile(r"([0-9T:.-]{19,26}Z)_([0-9a-f-]{36})")
+_CURSOR: Final = r"([0-9T:.-]{19,26}Z)_([0-9a-f-]{36})"
 
 
 class EventCursor(NamedTuple):
@@ -28,18 +28,16 @@ class EventCursor(NamedTuple):
         return f"{self.received_at.isoformat().replace('+00:00', 'Z')}_{self.event_id}"
 
 
-def _read_cursor(value: object) -> object:
-    match = _CURSOR.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be the `next` of an earlier answer")
-    return EventCursor(datetime.fromisoformat(match[1]), UUID(match[2]))
+def _read_cursor(value: str) -> EventCursor | None:
+    match = re.fullmatch(_CURSOR, value)
+    return EventCursor(datetime.fromisoformat(match[1]), UUID(match[2])) if match is not None else None
 
 
 class EventPick(Query):
     """Which events to list."""
 
-    after: Annotated[EventCursor, BeforeValidator(_read_cursor)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    after: Annotated[EventCursor, cursor(_CURSOR, _read_cursor)] | None = None
+    limit: Limit = 50
     type: EventType | None = None
     sequence_id: UUID | None = None
     contact_id: UUID | None = None
@@ -53,8 +51,10 @@ class Event(View):
     type: EventType
     received_at: datetime
     occurred_at: datetime
+    """When it happened by the ESP's clock."""
     source: str
     message_id: UUID | None
+    """Null, as the other ids, as long as the message is not known."""
     enrollment_id: UUID | None
     contact_id: UUID | None
     sequence_id: UUID | None
@@ -63,6 +63,7 @@ class Event(View):
     detail: str | None
     url: str | None
     machine: bool
+    """By the ESP's word no person did it."""
 
     @property
     def cursor(self) -> EventCursor:

@@ -11,8 +11,11 @@ class Reason(View):
     """A reason: for programs its kind and values, for people a sentence."""
 
     kind: str
+    """For programs."""
     sentence: str
+    """For people."""
     facts: dict[str, Any]
+    """The values in the sentence."""
 
 
 class NextStep(View):
@@ -48,7 +51,9 @@ class Explanation(View):
     phase: str | None
     summary: str
     next: NextStep | None
+    """Null: it has ended, or was not taken up yet."""
     looks_again_at: datetime | None
     reasons: tuple[Reason, ...]
     blocked_by: tuple[Reason, ...]
+    """What must change before it could be sent now."""
     decisions: tuple[PastDecision, ...]

@@ -13,4 +13,6 @@ class Stop(View):
     """
 
     acknowledged_at: datetime
+    """No send of its subject begins after this."""
     on_the_wire: tuple[UUID, ...]
+    """The messages that were under way then, which nobody can call back."""

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
 from typing_extensions import override
 
-from postroad_sequence_api.models.base import Query, View
+from postroad_sequence_api.models.base import Limit, Query, View
+from postroad_sequence_api.models.fields import cursor
 
 MessageState = Literal["transmitting", "held", "deferred", "accepted", "refused", "unknown", "cancelled"]
-_CURSOR: Final = re.compile(r"([0-9a-f-]{36})\.([a-z0-9][a-z0-9_-]{0,39})")
+_CURSOR: Final = r"([0-9a-f-]{36})\.([a-z0-9][a-z0-9_-]{0,39})"
 
 
 class MessageCursor(NamedTuple):
@@ -25,18 +25,16 @@ class MessageCursor(NamedTuple):
         return f"{self.enrollment_id}.{self.step_key}"
 
 
-def _read_cursor(value: object) -> object:
-    match = _CURSOR.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be the `next` of an earlier answer")
-    return MessageCursor(UUID(match[1]), match[2])
+def _read_cursor(value: str) -> MessageCursor | None:
+    match = re.fullmatch(_CURSOR, value)
+    return MessageCursor(UUID(match[1]), match[2]) if match is not None else None
 
 
 class MessagePick(Query):
     """Which messages to list."""
 
-    after: Annotated[MessageCursor, BeforeValidator(_read_cursor)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    after: Annotated[MessageCursor, cursor(_CURSOR, _read_cursor)] | None = None
+    limit: Limit = 50
     sequence_id: UUID | None = None
     contact_id: UUID | None = None
     enrollment_id: UUID | None = None
@@ -64,7 +62,9 @@ class Message(View):
     provider_message_id: str | None
     due_at: datetime
     transmitting_at: datetime | None
+    """When its hand-over was begun."""
     gated_at: datetime | None
+    """When stops and suppressions were looked at for the last time before it."""
     settled_at: datetime | None
     reasons: tuple[str, ...]
     bounce_type: Literal["hard", "soft", "undetermined"] | None

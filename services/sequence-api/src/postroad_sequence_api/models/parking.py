@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from postroad_sequence_api.models.base import Body, Query, View
-from postroad_sequence_api.models.fields import Name
+from postroad_sequence_api.models.fields import Name, said
 
 
 class ParkingPick(Query):
@@ -26,6 +26,7 @@ class ParkedMessage(View):
     parked_at: str | None
     correlation_id: str | None
     body: Any
+    """Its JSON, or its text if it is none."""
 
 
 class ParkedQueue(View):
@@ -45,7 +46,7 @@ class Parking(View):
 class ReplayNew(Body):
     """Which queue's parked messages to give back to it, and how many at most."""
 
-    queue: Name
+    queue: Annotated[Name, said(examples=["sender.due"])]
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 

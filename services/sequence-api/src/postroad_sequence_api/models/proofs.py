@@ -12,10 +12,12 @@ class RuleResult(View):
     description: str
     count: int
     violations: tuple[dict[str, Any], ...]
+    """The ids of the first 100 offending rows."""
 
 
 class Verification(View):
     """All rules; ok: none is broken."""
 
     ok: bool
+    """None is broken."""
     rules: tuple[RuleResult, ...]

@@ -6,30 +6,36 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Address, Host, Line, Name, Password
+from postroad_sequence_api.models.base import Body, Change, View
+from postroad_sequence_api.models.fields import Address, Host, Line, Name, Password, said
 from postroad_sequence_api.models.intents import Stop
 
 Esp = Literal["smtp", "sendgrid", "postmark"]
 Security = Literal["none", "starttls", "tls"]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535, examples=[587])]
+SenderName = Annotated[Name, said(examples=["Sales"])]
+FromName = Annotated[Line, said(description="As recipients see it.", examples=["Ada of Example"])]
 Connections = Annotated[int, Field(ge=1, le=200)]
 
 
 class SenderNew(Body):
     """A sender to add. esp says whose message id header and webhooks to expect; smtp: none."""
 
-    name: Name
+    name: SenderName
     from_email: Address
-    from_name: Line = ""
+    from_name: FromName = ""
     reply_to: Address | None = None
+    """Where answers go; null: to from_email."""
     esp: Esp = "smtp"
+    """Whose message id header and webhooks to expect; smtp: none."""
     host: Host
     port: Port
     security: Security = "starttls"
     username: Name | None = None
     password: Password | None = None
+    """Goes with username."""
     max_connections: Connections = 10
+    """How many connections to its server at once."""
 
     @model_validator(mode="after")
     def _password_has_a_user(self) -> Self:
@@ -38,16 +44,16 @@ class SenderNew(Body):
         return self
 
 
-class SenderChange(Body):
+class SenderChange(Change):
     """What to change of a sender; what is not named stays.
 
     A new host, port, security or username needs the password again: else whoever may edit could have it sent to a
     server of their own.
     """
 
-    name: Name = ""
+    name: SenderName = ""
     from_email: Address = ""
-    from_name: Line = ""
+    from_name: FromName = ""
     reply_to: Address | None = None
     esp: Esp = "smtp"
     host: Host = ""
@@ -82,7 +88,9 @@ class Sender(View):
     has_password: bool
     max_connections: int
     paused_at: datetime | None
+    """When somebody paused it."""
     paused_by_us: PausedByUs | None = None
+    """Null: the sending service has not paused it."""
     revision: int
     created_at: datetime
     updated_at: datetime

@@ -7,11 +7,14 @@ from uuid import UUID
 from pydantic import Field
 
 from postroad_sequence_api.models.base import Body, Pick, View
-from postroad_sequence_api.models.fields import Name, Span, StepKey, WallTime
+from postroad_sequence_api.models.fields import Name, Span, StepKey, WallTime, said
 from postroad_sequence_api.models.intents import Stop
 
 SequenceState = Literal["draft", "active", "paused", "archived"]
 Thread = Literal["new", "reply"]
+
+
+SequenceName = Annotated[Name, said(examples=["Onboarding"])]
 
 
 class StepSpec(Body):
@@ -21,17 +24,19 @@ class StepSpec(Body):
     """
 
     key: StepKey | None = None
+    """Its name across versions: what was sent under a key is not sent again. null: step-<number>."""
     kind: Literal["email"] = "email"
     template_id: UUID
     delay: Span
     preferred_time: WallTime | None = None
     thread: Thread = "new"
+    """reply: in the conversation of the step before."""
 
 
 class SequenceNew(Body):
     """A sequence to draft."""
 
-    name: Name
+    name: SequenceName
     sender_id: UUID
     steps: Annotated[tuple[StepSpec, ...], Field(max_length=100)]
 
@@ -39,7 +44,8 @@ class SequenceNew(Body):
 class SequenceChange(Body):
     """The whole draft of a sequence anew: edited while there is one, else made as the next version."""
 
-    name: Name | None = None
+    name: SequenceName | None = None
+    """Null: it keeps its name."""
     sender_id: UUID
     steps: Annotated[tuple[StepSpec, ...], Field(max_length=100)]
 
@@ -54,6 +60,7 @@ class ArchiveNew(Body):
     """How to archive: stop_running ends the enrollments that still run; without it they forbid it."""
 
     stop_running: bool = False
+    """End the enrollments that still run; without it they forbid to archive."""
 
 
 class Step(View):
@@ -64,6 +71,7 @@ class Step(View):
     kind: Literal["email"]
     template_id: UUID
     template_version: int | None
+    """Pinned when the version is activated."""
     delay: Span
     preferred_time: WallTime | None
     thread: Thread

@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from postroad_sequence_api.models.base import Body, Query, View
-from postroad_sequence_api.models.fields import Address, Line
+from postroad_sequence_api.models.base import Body, Limit, Query, View
+from postroad_sequence_api.models.fields import Address, Line, said
 from postroad_sequence_api.models.intents import Stop
 
 SuppressionKind = Literal["manual", "bounced", "complained", "unsubscribed", "replied"]
@@ -16,15 +14,16 @@ class SuppressionNew(Body):
     """An address to suppress by hand."""
 
     email: Address
-    reason: Line = ""
+    reason: Annotated[Line, said(examples=["Asked us by phone."])] = ""
 
 
 class SuppressionPick(Query):
     """Which suppressions to list: those of addresses after a cursor, in their order."""
 
     after: Address | None = None
+    """The `next` of the page before."""
     email: Address | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Limit = 50
 
 
 class Suppression(View):

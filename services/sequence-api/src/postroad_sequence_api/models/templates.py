@@ -1,28 +1,34 @@
 """Templates: what a step says."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Name, Source, SubjectSource
+from postroad_sequence_api.models.fields import Name, Source, SubjectSource, said
+
+TemplateName = Annotated[Name, said(examples=["Welcome"])]
 
 
 class TemplateNew(Body):
     """A template to add: Jinja2 in each part. An empty text is made from the HTML."""
 
-    name: Name
+    name: TemplateName
     subject: SubjectSource
     html: Source
     text: Source = ""
+    """Empty: made from the HTML."""
 
 
 class TemplateChange(Body):
     """The next version of a template. Versions never change; what is pinned to an older one keeps it."""
 
-    name: Name | None = None
+    name: TemplateName | None = None
+    """Null: it keeps its name."""
     subject: SubjectSource
     html: Source
     text: Source = ""
+    """Empty: made from the HTML."""
 
 
 class TemplateSummary(View):
@@ -49,6 +55,7 @@ class PreviewNew(Body):
 
     contact_id: UUID
     sender_id: UUID | None = None
+    """Null: a sample."""
 
 
 class Preview(View):

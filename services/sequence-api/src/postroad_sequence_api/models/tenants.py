@@ -1,19 +1,26 @@
 """Tenants."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from postroad_sequence_api.models.api_keys import ApiKey, ApiKeyMade
-from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Line, Name, Zone
+from postroad_sequence_api.models.base import Body, Change, View
+from postroad_sequence_api.models.fields import Line, Name, Zone, said
+
+TenantName = Annotated[Name, said(examples=["Analytical Engines"])]
+PostalAddress = Annotated[
+    Line, said(description="Stands in every mail's footer.", examples=["12 St James's Square, London"])
+]
 
 
 class TenantNew(Body):
     """A tenant to add. timezone is for contacts without one; postal_address stands in every mail's footer."""
 
-    name: Name
+    name: TenantName
     timezone: Zone = "UTC"
-    postal_address: Line = ""
+    """For contacts without one."""
+    postal_address: PostalAddress = ""
 
 
 class Tenant(View):
@@ -27,12 +34,13 @@ class Tenant(View):
     created_at: datetime
 
 
-class TenantChange(Body):
+class TenantChange(Change):
     """What to change of a tenant; what is not named stays."""
 
-    name: Name = ""
+    name: TenantName = ""
     timezone: Zone = "UTC"
-    postal_address: Line = ""
+    """For contacts without one."""
+    postal_address: PostalAddress = ""
 
 
 class TenantMade(View):

@@ -25,3 +25,4 @@ class Timeline(View):
 
     items: tuple[Entry, ...]
     truncated: bool
+    """There were older ones."""

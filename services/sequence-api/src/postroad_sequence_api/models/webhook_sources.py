@@ -8,7 +8,7 @@ from uuid import UUID
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from postroad_sequence_api.models.base import Body, View
 from postroad_sequence_api.models.fields import Name
@@ -37,11 +37,20 @@ class Credentials(Body):
     password: Name
 
 
+class CredentialsShown(View):
+    """Name and password with which the ESP is to log in."""
+
+    username: str
+    password: str
+
+
 class WebhookSourceNew(Body):
     """A webhook source to add.
 
     sendgrid signs what it posts: give its public keys. postmark logs in: credentials are made when none are given.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Postmark", "esp": "postmark"}]})
 
     name: Name
     esp: WebhookEsp
@@ -65,14 +74,15 @@ class WebhookSource(View):
     id: UUID
     name: str
     esp: WebhookEsp
-    url: str
+    url: Annotated[str, Field(examples=["https://track.example.com/webhooks/postmark/AZqeLHwff5uba"])]
+    """What the ESP is to post to."""
     created_at: datetime
 
 
 class WebhookSourceMade(WebhookSource):
     """A webhook source, its credentials shown this once."""
 
-    credentials: tuple[Credentials, ...] | None
+    credentials: tuple[CredentialsShown, ...] | None
 
 
 class WebhookSourceList(View):

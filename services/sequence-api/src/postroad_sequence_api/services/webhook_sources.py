@@ -34,7 +34,7 @@ async def create(work: Work, new: WebhookSourceNew, context: Context) -> Webhook
     )
     sealed = context.keyring.seal(_PURPOSE, orjson.dumps(secrets), context=source_id.bytes)
     row = await work.one(_SQL.insert_webhook_source, source_id, new.name, new.esp, sealed)
-    return WebhookSourceMade.of(row, url=_url(work, context, row), credentials=credentials)
+    return WebhookSourceMade.of(row, url=_url(work, context, row), credentials=secrets.get("credentials"))
 
 
 async def get(work: Work, source_id: UUID, context: Context) -> WebhookSource:
