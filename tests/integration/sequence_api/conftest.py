@@ -1,6 +1,7 @@
 """The API as a process over real servers, one for all tests; each test has tenants of its own."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
@@ -9,13 +10,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from postroad_common.db import create_pool
 from postroad_stack.databases import Database, clone, drop
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 
-from .house import Api, CreateTenant, Listener, Tenant, new_tenant, start
+from .house import SECOND_ORIGIN, SECOND_RATE_LIMIT, Api, CreateTenant, Listener, Tenant, new_tenant, start
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,37 @@ async def api(api_process: tuple[Process, str], api_vhost: str) -> AsyncIterator
     process, url = api_process
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
         yield Api(process, http, api_vhost)
+
+
+@pytest.fixture(scope="session")
+def second_process(
+    api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, str]]:
+    settings = {
+        "POSTROAD_SEQUENCE_API_RATE_LIMIT_PER_MINUTE": str(SECOND_RATE_LIMIT),
+        "POSTROAD_SEQUENCE_API_CORS_ORIGINS": json.dumps([SECOND_ORIGIN]),
+    }
+    process = start(api_database, api_vhost, tmp_path_factory.mktemp("second-api") / "log", **settings)
+    try:
+        yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
+    finally:
+        asyncio.run(process.kill())
+
+
+@pytest_asyncio.fixture
+async def second_api(second_process: tuple[Process, str], api_vhost: str) -> AsyncIterator[Api]:
+    """Another process on the same database, with a low limit and an origin that may call it."""
+    process, url = second_process
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        yield Api(process, http, api_vhost)
+
+
+@pytest_asyncio.fixture
+async def api_pool(api_database: Database) -> AsyncIterator[asyncpg.Pool]:
+    """Connections of the API's own role."""
+    pool = await create_pool(api_database.dsn("postroad_sequence_api"), application_name="test", max_size=2)
+    yield pool
+    await pool.close()
 
 
 @pytest_asyncio.fixture

@@ -32,6 +32,8 @@ SETTINGS = {
     "POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS": "0.5",
     "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
 }
+SECOND_RATE_LIMIT = 40
+SECOND_ORIGIN = "https://crm.example.com"
 HTML = '<p>Hello {{ contact.first_name|default("there") }}</p><a href="{{ unsubscribe_url }}">No more</a>'
 
 

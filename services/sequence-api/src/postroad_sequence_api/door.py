@@ -12,7 +12,6 @@ from aiohttp import web
 
 from postroad_common.db import AnyConnection
 from postroad_common.ids import new_id
-from postroad_common.problems import Problem
 from postroad_sequence_api import auth
 from postroad_sequence_api.auth import Caller, Role
 from postroad_sequence_api.context import Context, Desk, Work
@@ -180,10 +179,10 @@ class _Visit:
 
 @asynccontextmanager
 async def _released_unless_answered(desk: Desk, once: Once | None) -> AsyncIterator[None]:
-    """A request that was refused leaves its key free for the next one."""
+    """A request that was refused or failed leaves its key free for the next one: what it does is safe to repeat."""
     try:
         yield
-    except Problem:
+    except Exception:
         if once is not None:
             async with desk.work() as work:
                 await once.release(work)

@@ -155,6 +155,7 @@ _TAKEN: Final = {
     "contacts_external_id": ("external_id", "Another contact has this external id."),
     "templates_name": ("name", "Another template has this name."),
     "senders_name": ("name", "Another sender has this name."),
+    "tenants_pkey": ("Idempotency-Key", "An earlier request with this key has made a tenant: use a new key."),
     "sequences_name": ("name", "Another sequence has this name."),
 }
 
