@@ -1,6 +1,6 @@
 """An example for a schema: what its fields give as theirs, put together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from postroad_sequence_api.models.fields import EXAMPLE_ID
@@ -8,6 +8,7 @@ from postroad_sequence_api.models.fields import EXAMPLE_ID
 Schema = Mapping[str, Any]
 
 _DEEPEST: Final = 8
+_TEXT: Final = "text"
 _OF_FORMAT: Final[Mapping[str, str]] = {
     "uuid": EXAMPLE_ID,
     "date-time": "2026-01-15T09:30:00Z",
@@ -43,7 +44,7 @@ def _of_type(schema: Schema, components: Schema, depth: int) -> Any:
         case "boolean":
             return True
         case "string":
-            return _OF_FORMAT.get(schema.get("format", ""), "text")
+            return _OF_FORMAT.get(schema.get("format", ""), _TEXT)
         case _:
             return None
 
@@ -52,7 +53,21 @@ def _object(schema: Schema, components: Schema, depth: int) -> dict[str, Any]:
     """The fields that must be there, and those that have an example or more to say than null."""
     required = schema.get("required", ())
     return {
-        name: example_of(field, components, depth + 1)
+        name: _of_field(name, field, components, depth + 1)
         for name, field in schema.get("properties", {}).items()
         if name in required or field.get("examples")
     }
+
+
+def _of_field(name: str, field: Schema, components: Schema, depth: int) -> Any:
+    """What is answered looks like what is sent: a plain text has the example of a field of its name elsewhere."""
+    found = example_of(field, components, depth)
+    return found if found != _TEXT else next(_examples_by_name(name, components), found)
+
+
+def _examples_by_name(name: str, components: Schema) -> Iterator[Any]:
+    for schema in components.values():
+        field = schema.get("properties", {}).get(name, {})
+        for described in (field, *field.get("anyOf", ())):
+            if described.get("type") == "string":
+                yield from described.get("examples", ())
