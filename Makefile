@@ -11,10 +11,10 @@ ARGS ?=
 .DEFAULT_GOAL := help
 # Compiled modules are kept, whatever the shell says: the tests start more than a hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help setup lock lint types imports test prove bench demo docs format clean
+.PHONY: help setup lock lint types imports test prove bench demo docker-test docs format clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the lock; installs what is missing, again only what changed
 	@scripts/setup
@@ -28,6 +28,9 @@ test: setup ## The proofs at reduced size, with real servers
 prove: setup ## All proofs at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
 	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) -m alone $(TESTS)'
+
+docker-test: setup ## The image and docker-compose.yml on this machine's engine, with the demo's player
+	@$(PYTEST) -rs -s --durations=0 tests/acceptance/test_docker.py
 
 bench: setup ## Figures, each beside its reference in the same run
 	@$(BIN)/python -m bench $(ARGS)
@@ -57,6 +60,7 @@ lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv
 	@$(COMPILE) requirements/runtime.in requirements/tools.in -o requirements/dev.txt
 	@$(COMPILE) requirements/runtime.in -c requirements/dev.txt -o requirements/runtime.txt
+	@$(COMPILE) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove everything that was made
 	@rm -rf .venv .postroad dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,13 +1,16 @@
-"""`make demo`: starts everything, plays a sequence with its recipients, shows the proof."""
+"""Starts everything or finds it running, plays a sequence with its recipients, shows the proof."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from examples.demo.funnel import follow
 from examples.demo.player import Player
 from examples.demo.report import account, show_account, show_next, show_samples
 from examples.demo.scene import EXAMPLES, Scene, set_scene
-from examples.demo.stage import Stage, raised_stage
+from examples.demo.stage import Stage, found_stage, raised_stage
+from postroad.cli.session import OPERATOR_TOKEN
 from postroad.cli.words import output, plain
 from postroad.errors import PostroadError
 from postroad_stack import StackError
@@ -32,7 +36,16 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=4, help="who does what; the same seed plays the same people")
     parser.add_argument("--contacts", type=Path, default=EXAMPLES / "contacts.csv", help="another CSV")
     parser.add_argument("--patience", type=float, default=55.0, help="seconds that the play may take after set-up")
-    parser.add_argument("--logs", type=Path, help="keep the services' logs in this directory")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--logs", type=Path, help="keep the services' logs in this directory")
+    where.add_argument(
+        "--against", metavar="URL", help=f"play with the services of a running API; needs {OPERATOR_TOKEN}"
+    )
+    parser.add_argument(
+        "--mail-host",
+        default=socket.gethostname(),
+        help="with --against: the name or address by which those services reach this machine (%(default)s)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -44,9 +57,19 @@ def read_people(file: Path) -> bytes:
     return people
 
 
+def stage_of(options: argparse.Namespace) -> AbstractAsyncContextManager[Stage]:
+    """A stage of our own, or the one that is asked for; raises DemoError without the operator's token for it."""
+    if options.against is None:
+        return raised_stage(options.logs)
+    token = os.environ.get(OPERATOR_TOKEN, "").strip()
+    if not token:
+        raise DemoError(f"set {OPERATOR_TOKEN} to the token of the operator of {options.against}")
+    return found_stage(options.against, token, options.mail_host)
+
+
 async def demo(options: argparse.Namespace, people: bytes) -> int:
     """The whole play with the people of a CSV; returns the exit code."""
-    async with raised_stage(options.logs) as stage, set_scene(stage, people, options.seed) as scene:
+    async with stage_of(options) as stage, set_scene(stage, people, options.seed) as scene:
         output.print(
             plain(
                 f"Set up in {stage.set_up_seconds:.0f} s. {scene.report.created} contacts imported, "

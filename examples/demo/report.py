@@ -74,9 +74,9 @@ def show_next(stage: Stage, scene: Scene) -> None:
     name = scene.sequence.name
     output.rule("Try it yourself")
     for line in (
-        f"export POSTROAD_URL={stage.services.api_url}",
+        f"export POSTROAD_URL={stage.api_url}",
         f"export POSTROAD_API_KEY={scene.key}",
-        f"export POSTROAD_OPERATOR_TOKEN={stage.services.operator_token}",
+        f"export POSTROAD_OPERATOR_TOKEN={stage.operator_token}",
         f'.venv/bin/postroad stats "{name}"',
         ".venv/bin/postroad explain ada@example.com --timeline",
         f'.venv/bin/postroad enroll "{name}" --contact ada@example.com    # once more, from the first step',

@@ -41,11 +41,11 @@ class Scene:
 @contextlib.asynccontextmanager
 async def set_scene(stage: Stage, contacts: bytes, seed: int) -> AsyncIterator[Scene]:
     """Make the tenant and all it needs by the API, as a user would."""
-    async with Client(stage.services.api_url, stage.services.operator_token) as operator:
+    async with Client(stage.api_url, stage.operator_token) as operator:
         made = await operator.create_tenant(
             "Fernweh (demo)", timezone="Europe/Berlin", postal_address="Fernweh GmbH, Lindenallee 7, 10115 Berlin"
         )
-    async with Client(stage.services.api_url, made.api_key.key) as client:
+    async with Client(stage.api_url, made.api_key.key) as client:
         file = read_sequence_file(EXAMPLES / "onboarding.yaml")
         await _add_sender(client, stage, file)
         provider = await _add_provider(client)
@@ -63,7 +63,7 @@ async def _add_sender(client: Client, stage: Stage, file: SequenceFile) -> None:
         from_email="mira@fernweh.example",
         from_name="Mira from Fernweh",
         esp="sendgrid",  # so that mails carry the reference that SendGrid's webhooks give back
-        host=stage.smtp.host,
+        host=stage.mail_host,
         port=stage.smtp.port,
         security="none",
     )

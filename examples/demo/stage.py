@@ -1,4 +1,6 @@
-"""The stage: real servers, an SMTP server that records, and the four services; nothing of it is left afterwards."""
+"""The stage: the four services, started here with servers of their own or found running, and the recipients' mail
+server. What is started here is stopped and removed at the end.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from postroad_common.migrations import migrate
@@ -16,26 +18,24 @@ from postroad_stack import start_stack
 from postroad_stack.databases import create_template, drop
 from postroad_stack.given import AMQP_URL
 from postroad_stack.servers import RabbitServer, say
-from postroad_stack.services import Services, running_services
+from postroad_stack.services import running_services
 from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 
 #: The demo's mail server is on this machine, which the sender otherwise refuses to talk to.
 SETTINGS = {"POSTROAD_SENDER_ALLOW_PRIVATE_SMTP": "true"}
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - services that run elsewhere must reach the mail server
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that runs."""
+    """Where everything is that the play needs."""
 
-    services: Services
+    api_url: str
+    operator_token: str = field(repr=False)
     smtp: SmtpServer
+    mail_host: str  # by which the services reach the SMTP server
+    check: Callable[[], None]  # raises StartError with the tail of its log when a service of ours has ended
     set_up_seconds: float
-
-    def check(self) -> None:
-        """Raise StartError with the tail of its log when a service has ended."""
-        for replicas in self.services.processes.values():
-            for process in replicas:
-                process.check_running()
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +56,29 @@ async def raised_stage(logs: Path | None) -> AsyncIterator[Stage]:
             running_services(database=database, amqp_url=amqp_url, settings=SETTINGS, log_dir=log_dir)
         )
         resources.callback(say, "stopping ...")
-        yield Stage(services, smtp, time.monotonic() - began)
+        yield Stage(
+            api_url=services.api_url,
+            operator_token=services.operator_token,
+            smtp=smtp,
+            mail_host=smtp.host,
+            check=services.check_running,
+            set_up_seconds=time.monotonic() - began,
+        )
+
+
+@contextlib.asynccontextmanager
+async def found_stage(api_url: str, operator_token: str, mail_host: str) -> AsyncIterator[Stage]:
+    """Services that run already; they reach the recipients' mail server, which is started here, as `mail_host`."""
+    began = time.monotonic()
+    async with running_smtp_server(store=True, arguments=("--host", ANY_ADDRESS)) as smtp:
+        yield Stage(
+            api_url=api_url,
+            operator_token=operator_token,
+            smtp=smtp,
+            mail_host=mail_host,
+            check=smtp.process.check_running,
+            set_up_seconds=time.monotonic() - began,
+        )
 
 
 @contextlib.asynccontextmanager

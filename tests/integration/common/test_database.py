@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from postroad_common.clock import database_now
 from postroad_common.db import RETRYABLE, check_schema, create_pool, is_retryable, transaction
 from postroad_common.errors import DatabaseLostError, SchemaTooOldError
 from postroad_common.ids import new_id
+from postroad_common.migrations import LOGIN_ROLES, migrate
 from postroad_stack.databases import Database
 from postroad_stack.servers import Stack
 from postroad_stack.tcp_proxy import tcp_proxy
@@ -165,6 +167,18 @@ async def test_a_server_that_refuses_or_starts_up_is_retryable(private_stack: St
 
     assert errors
     assert all(is_retryable(error) for error in errors), errors
+
+
+async def test_each_login_role_may_have_a_password_of_its_own(private_stack: Stack) -> None:
+    passwords = {role: secrets.token_urlsafe(12) for role in LOGIN_ROLES}
+    await migrate(private_stack.postgres.dsn, role_password=passwords)
+
+    for role, password in passwords.items():
+        as_role = URL(private_stack.postgres.dsn).with_user(role)
+        async with await create_pool(str(as_role.with_password(password)), application_name="test", max_size=1) as own:
+            await check_schema(own)
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(str(as_role.with_password(passwords[API] + "x")))
 
 
 async def test_json_values_go_in_and_come_out(pool: asyncpg.Pool) -> None:

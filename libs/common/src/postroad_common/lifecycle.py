@@ -30,7 +30,8 @@ __all__ = ["Service", "forever", "is_outage", "run"]
 
 S = TypeVar("S", bound=CommonSettings)
 
-_AFTER_DRAIN_SECONDS: Final = 8.0  # to close connections and send the last spans
+AFTER_DRAIN_SECONDS: Final = 8.0
+"""What a process may still take after drain_seconds, to close connections and send the last spans."""
 
 _log = structlog.get_logger()
 
@@ -224,6 +225,6 @@ class _Life(Generic[S]):
             os._exit(1)  # the second signal: at once, as asked
         self._service.stopping.set()
         loop = asyncio.get_running_loop()
-        loop.call_later(self._service.settings.drain_seconds + _AFTER_DRAIN_SECONDS, os._exit, 1)
+        loop.call_later(self._service.settings.drain_seconds + AFTER_DRAIN_SECONDS, os._exit, 1)
         if self._starting is not None:
             self._starting.cancel()

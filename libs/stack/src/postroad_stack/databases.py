@@ -18,7 +18,7 @@ MONITOR = "postroad_monitor"
 class Migrate(Protocol):
     """`postroad_common.migrations.migrate`: makes roles, schemas, tables and grants in one database."""
 
-    def __call__(self, dsn: str, *, role_password: str | None = None) -> Awaitable[None]:
+    def __call__(self, dsn: str, *, role_password: str) -> Awaitable[None]:
         """Bring the database at `dsn` (a superuser's) to the newest schema."""
 
 

@@ -122,6 +122,12 @@ class Services:
         """The processes of a service that have not ended."""
         return [process for process in self.processes[service] if process.returncode is None]
 
+    def check_running(self) -> None:
+        """Raise StartError with the tail of its log when a service has ended."""
+        for replicas in self.processes.values():
+            for process in replicas:
+                process.check_running()
+
     async def replace(self, service: str, process: Process, *, env: Mapping[str, str] | None = None) -> Process:
         """Put a fresh process in the place of one, which is terminated if it still runs."""
         process.cont()

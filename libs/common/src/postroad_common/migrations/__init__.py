@@ -7,6 +7,7 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -34,8 +35,8 @@ _LOCK_TIMEOUT: Final = "5min"
 _ROLE_COLLISIONS: Final = (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError, asyncpg.InternalServerError)
 
 
-async def migrate(dsn: str, *, role_password: str | None = None) -> None:
-    """Migrate as an administrator; a password is given to each login role. Raises MigrationError."""
+async def migrate(dsn: str, *, role_password: str | Mapping[str, str] | None = None) -> None:
+    """Migrate as an administrator; gives the login roles one password, or each its own. Raises MigrationError."""
     conn = await asyncpg.connect(dsn, timeout=10)
     try:
         await conn.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
@@ -50,11 +51,12 @@ async def migrate(dsn: str, *, role_password: str | None = None) -> None:
         await conn.close()
 
 
-async def _make_roles(conn: asyncpg.Connection, password: str | None) -> None:
+async def _make_roles(conn: asyncpg.Connection, password: str | Mapping[str, str] | None) -> None:
+    passwords = dict.fromkeys(LOGIN_ROLES, password) if isinstance(password, str) else password or {}
     statements = [_text("roles.sql")]
-    if password is not None:
-        literal = await conn.fetchval("SELECT quote_literal($1)", password)
-        statements += [f"ALTER ROLE {role} PASSWORD {literal}" for role in LOGIN_ROLES]
+    for role, secret in passwords.items():
+        literal = await conn.fetchval("SELECT quote_literal($1)", secret)
+        statements.append(f"ALTER ROLE {role} PASSWORD {literal}")
     for statement in statements:
         await _again_on_collision(conn, statement)
 

@@ -1,23 +1,45 @@
-"""`postroad-migrate`: migrates the database of POSTROAD_DATABASE_URL, an administrator's address."""
+"""`postroad-migrate`: migrates the database of POSTROAD_DATABASE_URL, an administrator's address.
+
+POSTROAD_ROLE_PASSWORD is given to each login role; POSTROAD_ROLE_PASSWORD_SENDER (_SEQUENCE_API, …) to one of them.
+"""
 
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 from postroad_common.errors import MigrationError
-from postroad_common.migrations import migrate
+from postroad_common.migrations import LOGIN_ROLES, migrate
+
+ROLE_PASSWORD: Final = "POSTROAD_ROLE_PASSWORD"  # noqa: S105 - the name of a variable
+ROLE_PASSWORDS: Final = {f"{ROLE_PASSWORD}_{role.removeprefix('postroad_').upper()}": role for role in LOGIN_ROLES}
+"""Environment names of the passwords that one login role gets."""
 
 
 def main() -> None:
-    """Migrate and say so; exits 2 without an address, 1 when the database refuses."""
+    """Migrate and say so; exits 2 without an address or with a name that nobody knows, 1 when the database refuses."""
     dsn = os.environ.get("POSTROAD_DATABASE_URL")
     if not dsn:
         sys.exit(_complain("POSTROAD_DATABASE_URL: is required, with an administrator's login", 2))
     try:
-        asyncio.run(migrate(dsn, role_password=os.environ.get("POSTROAD_ROLE_PASSWORD")))
+        asyncio.run(migrate(dsn, role_password=role_passwords(os.environ)))
+    except ValueError as error:
+        sys.exit(_complain(str(error), 2))
     except (MigrationError, OSError) as error:
         sys.exit(_complain(str(error), 1))
     sys.stdout.write("the database is at the schema of this build\n")
+
+
+def role_passwords(environment: Mapping[str, str]) -> dict[str, str]:
+    """The password of each login role that gets one; raises ValueError for a name that is no role's."""
+    known = {ROLE_PASSWORD, *ROLE_PASSWORDS}
+    unknown = sorted(name for name in environment if name.startswith(ROLE_PASSWORD) and name not in known)
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: no login role has this name; known are {', '.join(ROLE_PASSWORDS)}")
+    every = environment.get(ROLE_PASSWORD)
+    given = {role: environment.get(name) or every for name, role in ROLE_PASSWORDS.items()}
+    return {role: password for role, password in given.items() if password}
 
 
 def _complain(text: str, code: int) -> int:
