@@ -245,7 +245,7 @@ def test_make_env_gives_every_required_variable_and_secrets_of_their_own(
     required = {found["name"] for found in VARIABLE.finditer(str(composition)) if found["mark"] == "?"}
     assert required <= secrets.keys()
     random = [value for name, value in secrets.items() if re.search(r"PASSWORD|TOKEN|KEYS", name)]
-    assert len(set(random)) == len(random) == 8
+    assert len(set(random)) == len(random) == 9
     assert all(len(value) >= 32 for value in random)
 
 
