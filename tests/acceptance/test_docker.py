@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from postroad_stack import NoEngineError
-from postroad_stack.engine import check_engine
 from postroad_stack.ports import Ports
 
 pytestmark = [pytest.mark.prove, pytest.mark.alone, pytest.mark.timeout(1200)]
@@ -44,6 +43,8 @@ def _compose_command() -> list[str]:
 @pytest.fixture(scope="module")
 def compose() -> list[str]:
     """The command; skips with the reason where there is no engine to run it, fails where one is asked for."""
+    from postroad_stack.engine import check_engine  # noqa: PLC0415 -- half a second, for those who run this
+
     try:
         asyncio.run(check_engine())
         return _compose_command()
