@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("runbooks", "monitoring", "troubleshooting", "scaling", "upgrading", "testing")
+PAGES = ("runbooks", "monitoring", "kubernetes", "troubleshooting", "scaling", "upgrading", "testing")
 ROLE_OF = {"an administrator": None, "postroad_monitor": "postroad_monitor"}
 """How a statement's first line names who runs it, and the login role of that; None: a superuser."""
 

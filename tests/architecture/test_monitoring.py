@@ -217,13 +217,23 @@ PROGRAMS = {
 }
 
 
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
 def wrong_command(line: str) -> str | None:
     """What is wrong with a shell line of a page."""
     words = shlex.split(line, comments=True)
+    deployments = {f"deploy/{job}" for job in JOBS}  # as kubectl abbreviates them
+    paths = [word for word in words if word.startswith(("deploy/", "scripts/")) and word not in deployments]
+    gone = [path for path in paths if not (ROOT / path).exists()]
+    if gone:
+        return f"{gone[0]}: there is neither such a file nor a deployment"
     if words[0] == "postroad":
         return _wrong_postroad(words[1:])
+    if words[0] == "make":
+        return None if re.search(rf"^{re.escape(words[1])}:", MAKEFILE, re.MULTILINE) else f"make has no {words[1]}"
     if words[0].removeprefix(".venv/bin/") in PROGRAMS or words[0].startswith(
-        (".venv/bin/", "scripts/", "POSTROAD_", "postroad-")
+        (".venv/bin/", "deploy/", "scripts/", "POSTROAD_", "postroad-")
     ):
         return None
     return f"{words[0]}: a program that these pages do not use"
@@ -249,6 +259,9 @@ def test_the_commands_of_the_operators_pages_exist() -> None:
     assert wrong_command("postroad parking drop sender.due") is not None
     assert wrong_command("postroad verify --fast") is not None
     assert wrong_command("pgrep -f sender") is not None
+    assert wrong_command("make tests") is not None
+    assert wrong_command("kubectl apply -k deploy/kubernetes/overlays/staging") is not None
+    assert wrong_command("kubectl -n postroad logs deploy/sender") is not None
 
 
 def test_the_links_of_the_operators_pages_lead_somewhere() -> None:
