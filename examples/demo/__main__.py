@@ -72,8 +72,8 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
     async with stage_of(options) as stage, set_scene(stage, people, options.seed) as scene:
         output.print(
             plain(
-                f"Set up in {stage.set_up_seconds:.0f} s. {scene.report.created} contacts imported, "
-                f"{scene.report.rejected_count} rejected; seed {options.seed}."
+                f"Set up in {stage.set_up_seconds:.0f} s. {scene.imported.count('created')} contacts imported, "
+                f"{scene.imported.count('rejected')} rejected; seed {options.seed}."
             )
         )
         player = Player(stage.smtp, scene.people, scene.provider, scene.link_hosts)

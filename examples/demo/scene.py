@@ -15,7 +15,7 @@ from examples.demo.people import Person, person
 from examples.demo.provider import Provider
 from examples.demo.stage import Stage
 from postroad import Client
-from postroad.models import ImportReport, Sequence, WebhookSource
+from postroad.models import Job, Sequence, WebhookSource
 from postroad.plan import carry_out, make_plan, read_present
 from postroad.sequence_file import SequenceFile, read_sequence_file
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid
@@ -32,7 +32,7 @@ class Scene:
     key: str
     tenant_id: UUID
     sequence: Sequence
-    report: ImportReport
+    imported: Job
     people: dict[str, Person]
     provider: Provider
     link_hosts: frozenset[str]
@@ -50,11 +50,11 @@ async def set_scene(stage: Stage, contacts: bytes, seed: int) -> AsyncIterator[S
         await _add_sender(client, stage, file)
         provider = await _add_provider(client)
         sequence = await carry_out(client, make_plan(file, await read_present(client, file), activate=True))
-        report = await client.import_contacts(contacts)
+        imported = await client.wait_for_job((await client.import_contacts(contacts)).id, interval=0.1)
         people = {contact.email: person(seed, contact.email) for contact in await client.contacts()}
         dead = tuple(refuse(one.email) for one in people.values() if one.dead)
         await stage.smtp.set_behaviour(Behaviour(rules=dead))
-        yield Scene(client, made.api_key.key, made.tenant.id, sequence, report, people, provider, _link_hosts(file))
+        yield Scene(client, made.api_key.key, made.tenant.id, sequence, imported, people, provider, _link_hosts(file))
 
 
 async def _add_sender(client: Client, stage: Stage, file: SequenceFile) -> None:

@@ -82,17 +82,87 @@ def test_a_tenants_key_is_printed_ready_to_use(api: FakeApi) -> None:
     assert api.asked[-1].body["timezone"] == "Europe/Berlin"
 
 
-def test_each_rejected_row_is_named_with_line_field_and_reason(api: FakeApi, tmp_path: Path) -> None:
+JOB: dict[str, Any] = {
+    "id": "01900000-0000-7000-8000-000000000009",
+    "kind": "import",
+    "state": "queued",
+    "progress": {"done": 0, "total": 40, "unit": "bytes"},
+    "counts": {},
+    "created_at": "2026-11-22T09:00:00Z",
+}
+ENDED: dict[str, Any] = {
+    **JOB,
+    "state": "completed",
+    "progress": {"done": 40, "total": 40, "unit": "bytes"},
+    "counts": {"rows": 2, "created": 1, "rejected": 1},
+    "ended_at": STOPPED_AT,
+}
+JOB_PATH = f"/jobs/{JOB['id']}"
+ROW = {"line": 3, "result": "rejected", "field": "email", "reason": "must be an address", "value": "no\x1b[31m-address"}
+
+
+def test_an_import_is_followed_to_its_end_and_each_rejected_row_is_named(api: FakeApi, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("email\nada@example.com\nnot-an-address\n")
-    row = {"line": 3, "field": "email", "reason": "must be an address", "value": "not-\x1b[31man-address"}
-    counts = {"rows": 2, "created": 1, "updated": 0, "unchanged": 0, "rejected_count": 1, "rejected": [row]}
-    api.answer("POST", "/contacts/import", counts)
-    shown = said("contacts", "import", str(file))
+    api.answer("POST", "/contacts/import", JOB, status=202)
+    for job in (JOB, {**JOB, "state": "running"}, ENDED):
+        api.answer("GET", JOB_PATH, job)
+    api.answer("GET", f"{JOB_PATH}/report", ROW)
+    shown = said("contacts", "import", str(file), "--column", "E-Mail=email", "--column", "Umsatz=attribute:revenue",
+                 "--column", "Notes=", "--dry-run")  # fmt: skip
     assert "2 rows: 1 created, 0 updated, 0 unchanged, 1 rejected." in shown
     assert "must be an address" in shown
     assert "\x1b" not in shown, "what came from outside does not steer the terminal"
-    assert api.asked[-1].body == file.read_bytes()
+    assert f"postroad jobs report {JOB['id']}" in shown
+    asked = next(asked for asked in api.asked if asked.method == "POST")
+    assert asked.body == file.read_bytes()
+    assert asked.query["dry_run"] == "true"
+    assert json.loads(asked.query["columns"]) == {
+        "E-Mail": "email",
+        "Umsatz": {"attribute": "revenue"},
+        "Notes": None,
+    }
+
+
+def test_an_import_that_failed_or_was_cancelled_exits_2_and_says_why(api: FakeApi, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("email\nada@example.com\n")
+    api.answer("POST", "/contacts/import", JOB, status=202)
+    api.answer("GET", JOB_PATH, {**ENDED, "state": "failed", "counts": {}, "error": {"code": "x", "detail": "No way."}})
+    assert "failed, 40 of 40 bytes. No way." in said("contacts", "import", str(file), code=2)
+
+
+def test_an_import_need_not_be_waited_for(api: FakeApi, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("email\nada@example.com\n")
+    api.answer("POST", "/contacts/import", JOB, status=202)
+    assert f"postroad jobs watch {JOB['id']}" in said("contacts", "import", str(file), "--no-wait")
+
+
+@pytest.mark.parametrize("column", ["email", "=email"])
+def test_a_column_that_is_no_mapping_is_refused_before_anything_is_sent(
+    api: FakeApi, tmp_path: Path, column: str
+) -> None:
+    (tmp_path / "people.csv").write_text("email\n")
+    assert "is not NAME=FIELD" in said("contacts", "import", str(tmp_path / "people.csv"), "--column", column, code=2)
+    assert api.asked == []
+
+
+def test_jobs_are_listed_shown_followed_and_cancelled(api: FakeApi) -> None:
+    api.answer_list("/jobs", ENDED)
+    api.answer("GET", JOB_PATH, ENDED)
+    api.answer("POST", f"{JOB_PATH}/cancel", {**ENDED, "state": "cancelled"})
+    assert "completed" in said("jobs", "list", "--kind", "import")
+    assert api.asked[-1].query["kind"] == "import"
+    sentence = f"import {JOB['id']}: completed, 40 of 40 bytes (2 rows, 1 created, 1 rejected)."
+    assert sentence in said("jobs", "show", JOB["id"])
+    assert sentence in said("jobs", "watch", JOB["id"])
+    assert "cancelled" in said("jobs", "cancel", JOB["id"])
+
+
+def test_a_jobs_report_goes_to_standard_output_as_it_comes(api: FakeApi) -> None:
+    api.answer("GET", f"{JOB_PATH}/report", ROW)
+    assert json.loads(said("jobs", "report", JOB["id"])) == ROW
 
 
 def test_a_file_that_is_not_there_is_no_traceback(api: FakeApi) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -65,12 +68,32 @@ class Client:
 
     # Contacts
 
-    async def import_contacts(self, csv: bytes) -> m.ImportReport:
-        """Insert or update contacts by external_id or email from a CSV with a header row."""
+    async def import_contacts(
+        self,
+        csv: bytes | Callable[[], AsyncIterator[bytes]],
+        *,
+        columns: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+    ) -> m.Job:
+        """Insert or update contacts by external_id or email from a CSV with a header row: a job, see wait_for_job.
+
+        csv: the file, or a function that reads it in parts from its beginning each time it is called. columns, where
+        the header does not say it: {"E-Mail": "email", "Umsatz": {"attribute": "revenue"}, "Notes": None}.
+        """
+        wanted = {"delimiter": delimiter, "encoding": encoding, "dry_run": "true" if dry_run else None}
+        params = {name: value for name, value in wanted.items() if value is not None}
+        if columns is not None:
+            params["columns"] = json.dumps(columns)
         answer = await self._api.call(
-            "POST", "/contacts/import", content=csv, headers={"Content-Type": "text/csv; charset=utf-8"}
+            "POST",
+            "/contacts/import",
+            body=_parts_of(csv) if isinstance(csv, bytes) else csv,
+            params=params,
+            headers={"Content-Type": "text/csv", "Idempotency-Key": str(uuid4())},
         )
-        return m.ImportReport.model_validate(answer)
+        return m.Job.model_validate(answer)
 
     async def contacts(self, *, email: str | None = None) -> list[m.Contact]:
         """All contacts, or the one with that address."""
@@ -188,6 +211,44 @@ class Client:
         """What happened to an enrollment."""
         return m.Timeline.model_validate(await self._api.call("GET", f"/enrollments/{enrollment_id}/timeline"))
 
+    # Jobs
+
+    async def jobs(self, *, kind: str | None = None, state: str | None = None) -> list[m.Job]:
+        """Jobs that fit, newest first."""
+        return [job async for job in self._all("/jobs", m.Job, kind=kind, state=state)]
+
+    async def job(self, job_id: UUID) -> m.Job:
+        """A job: how far it is, and what came of it so far."""
+        return m.Job.model_validate(await self._api.call("GET", f"/jobs/{job_id}"))
+
+    async def wait_for_job(
+        self, job_id: UUID, *, interval: float = 0.5, on_change: Callable[[m.Job], None] = lambda _: None
+    ) -> m.Job:
+        """The job when it has ended, however it did; on_change is called with it at every look."""
+        while True:
+            job = await self.job(job_id)
+            on_change(job)
+            if job.ended_at is not None:
+                return job
+            await asyncio.sleep(interval)
+
+    async def cancel_job(self, job_id: UUID) -> m.Job:
+        """Cancel a job; what it has done stays done."""
+        return m.Job.model_validate(await self._api.call("POST", f"/jobs/{job_id}/cancel"))
+
+    async def job_report(self, job_id: UUID) -> AsyncIterator[dict[str, Any]]:
+        """The rows of a job's report, such as line, result, field, reason and value of an import's."""
+        path = f"/jobs/{job_id}/report"
+        async with contextlib.aclosing(self._api.stream(path, accept="application/x-ndjson")) as parts:
+            async for line in _lines(parts):
+                yield json.loads(line)
+
+    async def job_report_csv(self, job_id: UUID) -> AsyncIterator[bytes]:
+        """A job's report as a CSV file, in parts; no cell is a formula."""
+        async with contextlib.aclosing(self._api.stream(f"/jobs/{job_id}/report", accept="text/csv")) as parts:
+            async for part in parts:
+                yield part
+
     # What came of it
 
     async def messages(self, *, sequence_id: UUID | None = None, state: str | None = None) -> list[m.Message]:
@@ -216,3 +277,21 @@ class Client:
             if page["next"] is None:
                 return
             params["after"] = str(page["next"])
+
+
+def _parts_of(content: bytes) -> Callable[[], AsyncIterator[bytes]]:
+    async def parts() -> AsyncIterator[bytes]:
+        yield content
+
+    return parts
+
+
+async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of a text that comes in parts."""
+    rest = b""
+    async for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line
+    if rest:
+        yield rest

@@ -48,26 +48,37 @@ class Contact(Model):
     timezone: str | None = None
 
 
-class RowNote(Model):
-    """What is to be said of a row of an imported file; line counts from 1, the header included."""
+class JobProgress(Model):
+    """How far a job is; total is None while it is not known."""
 
-    line: int
-    field: str | None
-    reason: str
-    value: str = ""
+    done: int
+    total: int | None
+    unit: str
 
 
-class ImportReport(Model):
-    """What became of an imported file."""
+class JobError(Model):
+    """Why a job failed."""
 
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    rejected_count: int
-    rejected: tuple[RowNote, ...]
-    warning_count: int = 0
-    warnings: tuple[RowNote, ...] = ()
+    code: str
+    detail: str
+
+
+class Job(Model):
+    """Work that takes longer than a request: an import, a bulk enrollment, an export, an erasure."""
+
+    id: UUID
+    kind: str
+    state: str
+    progress: JobProgress
+    counts: Mapping[str, int]
+    error: JobError | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def count(self, result: str) -> int:
+        """How many had this result, such as created or rejected."""
+        return self.counts.get(result, 0)
 
 
 class Sender(Model):

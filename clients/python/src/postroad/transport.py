@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -48,8 +48,10 @@ class Transport:
     ) -> None:
         await self._http.aclose()
 
-    async def call(self, method: str, path: str, **request: Any) -> Any:
-        """The answer's JSON, None when there is none.
+    async def call(
+        self, method: str, path: str, *, body: Callable[[], AsyncIterator[bytes]] | None = None, **request: Any
+    ) -> Any:
+        """The answer's JSON, None when there is none. body gives what is uploaded, from its beginning each time.
 
         Raises ProblemError for a refusal, UnreachableError when nothing answers, UnexpectedAnswerError otherwise.
         """
@@ -57,11 +59,23 @@ class Transport:
         for attempt in range(self._patience.tries):
             if attempt:
                 await asyncio.sleep(self._pause(attempt, failure))
-            answer = await self._try(method, path, request)
+            answer = await self._try(method, path, request if body is None else {**request, "content": body()})
             if not isinstance(answer, PostroadError):
                 return _json(answer)
             failure = answer
         raise failure
+
+    async def stream(self, path: str, *, accept: str) -> AsyncGenerator[bytes, None]:
+        """What a download answers, part by part; raises as call does."""
+        try:
+            async with self._http.stream("GET", path, headers={"Accept": accept}) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise _problem(response)
+                async for part in response.aiter_bytes():
+                    yield part
+        except httpx.TransportError as error:
+            raise UnreachableError(f"The download from {self._url} broke off ({type(error).__name__}).") from error
 
     async def _try(self, method: str, path: str, request: Mapping[str, Any]) -> httpx.Response | PostroadError:
         """The answer, or an error that is worth another try; raises what is not."""
@@ -74,7 +88,7 @@ class Transport:
         except httpx.TransportError as error:
             # The request may have been acted on: only what is the same twice is sent twice.
             lost = UnreachableError(f"The connection to {self._url} broke before the answer ({type(error).__name__}).")
-            if method in _REPEATABLE:
+            if method in _REPEATABLE or "Idempotency-Key" in request.get("headers", {}):
                 return lost
             raise lost from error
         if response.is_success:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from postroad.cli import contacts, enroll, explain, parking, senders, sequences, tenant, verify, watch
+from postroad.cli import contacts, enroll, explain, jobs, parking, senders, sequences, tenant, verify, watch
 
 app = typer.Typer(
     name="postroad",
@@ -19,6 +19,7 @@ app.add_typer(tenant.app, name="tenant")
 app.add_typer(senders.app, name="senders")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(sequences.app, name="sequences")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(parking.app, name="parking")
 app.command("enroll")(enroll.enroll)
 app.command("watch")(watch.watch)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from postroad.cli.jobs import follow, show_import
+from postroad.cli.progress import Bar, bars
 from postroad.cli.session import JsonFlag, as_tenant, print_json
-from postroad.cli.words import output, plain, table
+from postroad.cli.words import output, plain
 from postroad.client import Client
 from postroad.errors import InputError
-from postroad.models import ImportReport, RowNote
 
 app = typer.Typer(help="The people that sequences write to.", no_args_is_help=True)
 
-SHOWN = 50
+_PART = 256 * 1024
 
 
 @app.callback()
@@ -26,16 +28,42 @@ def group() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", show_default=False)], *, as_json: JsonFlag = False
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", show_default=False)],
+    *,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FIELD",
+            help="What a column is, such as E-Mail=email, Umsatz=attribute:revenue, or Notes= to leave it out; "
+            "may be repeated. A column that is not named is the field of its own name, else an attribute.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would happen.")] = False,
+    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon, tab or pipe; else it is found out.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as windows-1252; else it is found out.")] = None,
+    wait: Annotated[bool, typer.Option(help="Follow the import to its end.")] = True,
+    as_json: JsonFlag = False,
 ) -> None:
     """Insert or update contacts by external_id or email; each bad row is named with its line and the reason."""
 
     async def work(client: Client) -> None:
-        report = await client.import_contacts(read_file(file))
+        with bars() as shown:
+            bar = shown.bar(f"{file.name} up", unit="bytes", total=_size(file))
+            job = await client.import_contacts(
+                _reader(file, bar),
+                columns=_mapping(column or ()),
+                dry_run=dry_run,
+                delimiter=delimiter,
+                encoding=encoding,
+            )
+            if wait:
+                job = await follow(client, job, shown)
         if as_json:
-            print_json(report)
+            print_json(job)
+        elif wait:
+            await show_import(client, job)
         else:
-            _show(report)
+            output.print(plain(f"The import is job {job.id}. Follow it: postroad jobs watch {job.id}"))
 
     as_tenant(work)
 
@@ -48,23 +76,37 @@ def read_file(file: Path) -> bytes:
         raise InputError(f"{file}: {error.strerror}.") from error
 
 
-def _show(report: ImportReport) -> None:
-    output.print(
-        plain(
-            f"{report.rows} rows: {report.created} created, {report.updated} updated, {report.unchanged} unchanged, "
-            f"{report.rejected_count} rejected."
-        )
-    )
-    _show_notes("Rejected rows", report.rejected, report.rejected_count)
-    _show_notes("Taken with a remark", report.warnings, report.warning_count)
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}.") from error
 
 
-def _show_notes(title: str, notes: Sequence[RowNote], count: int) -> None:
-    if not notes:
-        return
-    shown = table("line", "field", "why", "value", numbers=("line",), title=title)
-    for note in notes[:SHOWN]:
-        shown.add_row(str(note.line), plain(note.field or ""), plain(note.reason), plain(note.value))
-    output.print(shown)
-    if count > SHOWN:
-        output.print(plain(f"... and {count - SHOWN} more; --json has them."))
+def _reader(file: Path, bar: Bar) -> Callable[[], AsyncIterator[bytes]]:
+    """Reads the file part by part, as often as it is asked to."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        sent = 0
+        try:
+            with file.open("rb") as opened:
+                while part := await asyncio.to_thread(opened.read, _PART):
+                    yield part
+                    sent += len(part)
+                    bar.reach(sent)
+        except OSError as error:
+            raise InputError(f"{file}: {error.strerror}.") from error
+
+    return parts
+
+
+def _mapping(columns: list[str] | tuple[()]) -> dict[str, Any] | None:
+    """The columns of the options; None without any."""
+    mapping: dict[str, Any] = {}
+    for column in columns:
+        name, sign, wanted = column.rpartition("=")
+        if not sign or not name:
+            raise InputError(f"--column {column!r} is not NAME=FIELD, such as E-Mail=email.")
+        attribute = wanted.removeprefix("attribute:")
+        mapping[name] = {"attribute": attribute} if attribute != wanted else wanted or None
+    return mapping or None
