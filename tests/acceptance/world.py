@@ -105,12 +105,17 @@ class World:
     async def add_contacts(self, emails: Sequence[str], *, company: str = "") -> dict[str, str]:
         """Import the addresses; returns email → contact id."""
         rows = "\r\n".join(f"{email},Ada,{company}" for email in emails)
-        await self.call(
+        job = await self.call(
             "POST",
             "/contacts/import",
             content=f"email,first_name,company\r\n{rows}\r\n".encode(),
             headers={"Content-Type": "text/csv"},
         )
+
+        async def imported() -> bool:
+            return bool((await self.call("GET", f"/jobs/{job['id']}"))["state"] == "completed")
+
+        await eventually(imported, timeout=120, reason="the import of the contacts")
         found = await self.admin.fetch(
             "SELECT email, contact_id FROM sequence.contacts WHERE tenant_id = $1 AND email = ANY($2)",
             self.tenant_id,

@@ -24,6 +24,8 @@ VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath"}
 
 ACROSS_TENANTS = {
     "sequence.tenants_with_idempotency_keys",
+    "sequence.tenants_with_jobs",
+    "sequence.tenants_with_job_remains",
     "sequence.tenants_with_outbox",
     "tracking.tenants_with_outbox",
     "tracking.tenants_with_unmatched",

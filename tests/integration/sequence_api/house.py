@@ -166,8 +166,56 @@ class Tenant:
         assert result["result"] == "enrolled"
         return Enrolled(self, sequence, contact, UUID(result["enrollment_id"]))
 
+    async def import_(self, text: str | bytes, **query: Any) -> "Imported":
+        """Import a file and wait for the end of the job; it must complete."""
+        job = await self.call("POST", "/contacts/import", **csv_of(text), params=query, expect=202)
+        return await self.until_imported(job["id"])
+
+    async def until_imported(self, job_id: str) -> "Imported":
+        job = await self.until_ended(job_id)
+        assert job["state"] == "completed", job
+        report = await self.ask("GET", f"/jobs/{job_id}/report", headers={"Accept": "application/x-ndjson"})
+        return Imported(job, [json.loads(line) for line in report.text.splitlines()])
+
+    async def until_ended(self, job_id: str, *, timeout: float = 60) -> Any:
+        """The job, once it has ended."""
+        last: dict[str, Any] = {}
+
+        async def has_ended() -> bool:
+            last.update(await self.call("GET", f"/jobs/{job_id}"))
+            return last["ended_at"] is not None
+
+        await eventually(has_ended, timeout=timeout, reason=f"the end of job {job_id}")
+        return last
+
     async def reopen(self, enrollment_id: UUID) -> Any:
         return await self.call("GET", f"/enrollments/{enrollment_id}")
+
+
+def csv_of(text: str | bytes) -> dict[str, Any]:
+    """A CSV file as a request's body."""
+    return {"content": text.encode() if isinstance(text, str) else text, "headers": {"Content-Type": "text/csv"}}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A job that has imported a file, and the rows of its report."""
+
+    job: Any
+    report: list[dict[str, Any]]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Created, updated, unchanged, rejected."""
+        counts = self.job["counts"]
+        created, updated, unchanged, rejected = (
+            counts.get(n, 0) for n in ("created", "updated", "unchanged", "rejected")
+        )
+        return created, updated, unchanged, rejected
+
+    def notes(self, result: str) -> list[tuple[int, str | None]]:
+        """Line and field of the report's rows with this result."""
+        return [(row["line"], row["field"]) for row in self.report if row["result"] == result]
 
 
 @dataclass

@@ -61,6 +61,7 @@ QUERIES: dict[str, dict[str, list[str]]] = {
     "/events": {"after": ["x", f"2026-99-99T00:00:00Z_{ID}", f"0000-01-01T00:00:00Z_{ID}",
                           f"2026-01-01T00:00:00Z_{'-' * 36}"],
                 "type": ["seen"], "sequence_id": ["x"], "contact_id": ["x"], "enrollment_id": ["x"], "limit": ["0"]},
+    "/jobs": {"after": ["x"], "kind": ["delete"], "state": ["receiving"], "limit": ["0"]},
     "/operator/parking": {"limit": ["0", "101", "x"]},
 }  # fmt: skip
 """For every parameter of every list, values that it does not take."""
@@ -118,6 +119,7 @@ def check(name: str, response: Any, statuses: set[int], shown: str) -> Any:
 def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
     takes_none = {
         "POST /v1/contacts/import",  # CSV: test_imports
+        "POST /v1/jobs/{id}/cancel",
         *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
           for action in ("pause", "resume", "stop", "activate")),
     }  # fmt: skip

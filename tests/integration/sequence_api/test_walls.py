@@ -25,6 +25,7 @@ class Home:
     key_id: str
     draft_id: str
     free_contact_id: str
+    job_id: str
     suppressed: str
 
     @property
@@ -41,6 +42,7 @@ async def furnish(tenant: Tenant) -> Home:
     key = await tenant.call("POST", "/api-keys", json={"name": "k", "role": "viewer"}, expect=201)
     suppressed = f"suppressed-{tenant.number()}-{tenant.tenant_id}@people.example"
     await tenant.call("POST", "/suppressions", json={"email": suppressed}, expect=201)
+    imported = await tenant.import_("email\nnobody\n")
     return Home(
         one=one,
         extra=extra,
@@ -52,6 +54,7 @@ async def furnish(tenant: Tenant) -> Home:
         draft_id=(await tenant.draft())["id"],
         free_contact_id=(await tenant.contact())["id"],
         suppressed=suppressed,
+        job_id=imported.job["id"],
     )
 
 
@@ -87,6 +90,10 @@ def sender(home: Home) -> dict[str, str]:
 
 def template(home: Home) -> dict[str, str]:
     return {"id": home.template_id}
+
+
+def job(home: Home) -> dict[str, str]:
+    return {"id": home.job_id}
 
 
 def steps(home: Home) -> list[dict[str, str]]:
@@ -131,6 +138,10 @@ ADDRESSED = {
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
     "GET /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "DELETE /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
+    "GET /v1/jobs/{id}": Case(job),
+    "POST /v1/jobs/{id}/cancel": Case(job, found=409),  # it has ended
+    "GET /v1/jobs/{id}/events": Case(job),
+    "GET /v1/jobs/{id}/report": Case(job),
     "DELETE /v1/templates/{id}": Case(lambda home: {"id": home.unused_template_id}, found=204),
     "DELETE /v1/suppressions/{email}": Case(lambda home: {"email": home.suppressed}, found=204),
 }
@@ -162,6 +173,7 @@ LISTS: dict[str, list[Callable[[Home], dict[str, str]]]] = {
     ],
     "GET /v1/webhook-sources": [nothing],
     "GET /v1/api-keys": [nothing],
+    "GET /v1/jobs": [nothing, lambda _: {"kind": "import"}, lambda _: {"state": "completed"}],
 }
 """Lists with each filter that takes an id: another tenant's id shows nothing, and no list shows another's things."""
 
@@ -254,7 +266,7 @@ async def test_another_tenant_s_things_are_404_and_one_s_own_are_there(
 async def everything(tenant: Tenant) -> list[Any]:
     """All rows that the API may write, as they stand."""
     tables = ("contacts", "senders", "templates", "sequences", "sequence_versions", "steps", "enrollments", "intents",
-              "suppressions", "webhook_sources", "api_keys")  # fmt: skip
+              "suppressions", "webhook_sources", "api_keys", "jobs")  # fmt: skip
     return [
         await tenant.admin.fetch(f"SELECT * FROM sequence.{table} WHERE tenant_id = $1 ORDER BY 1, 2", tenant.tenant_id)
         for table in tables

@@ -1,5 +1,6 @@
 """postroad-sequence-api: the process."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,9 @@ from postroad_sequence_api.app import add_routes
 from postroad_sequence_api.context import Context
 from postroad_sequence_api.http import MAX_BODY_BYTES
 from postroad_sequence_api.idempotency import forget_old
+from postroad_sequence_api.jobs.kinds import KINDS
+from postroad_sequence_api.jobs.runner import POLL, Runner
+from postroad_sequence_api.jobs.sweep import PERIOD, Sweeper
 from postroad_sequence_api.rate_limits import RateLimits
 from postroad_sequence_api.settings import SequenceApiSettings
 
@@ -20,14 +24,22 @@ _EVERY_MINUTE: Final = timedelta(minutes=1)
 
 @asynccontextmanager
 async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
-    """The API, and the relay of its outbox."""
+    """The API, the relay of its outbox, and who does the jobs."""
     relay = service.relay("sequence")
+    wakes = [asyncio.Event() for _ in range(service.settings.job_workers)]
+
+    def wake_jobs() -> None:
+        for wake in wakes:
+            wake.set()
+
     context = Context(
         settings=service.settings,
         pool=service.pool,
         broker=service.broker,
         keyring=KeyRing.parse(service.settings.secret_keys.get_secret_value()),
         wake_relay=relay.wake,
+        wake_jobs=wake_jobs,
+        stopping=service.stopping,
         limits=RateLimits(service.settings.rate_limit_per_minute, time.monotonic),
     )
     add_routes(service.app, context)
@@ -40,6 +52,10 @@ async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
 
     service.repeat(write_used_keys, _EVERY_MINUTE, "used keys")
     service.repeat(forget_old_keys, _EVERY_MINUTE, "old idempotency keys")
+    for number, wake in enumerate(wakes, 1):
+        service.repeat(Runner(context, KINDS).run_some, POLL, f"jobs {number}", wake=wake)
+    if wakes:
+        service.repeat(Sweeper(context).sweep_some, PERIOD, "sweep jobs")
     yield
 
 

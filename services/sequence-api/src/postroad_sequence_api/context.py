@@ -53,6 +53,8 @@ class Context:
     broker: Broker
     keyring: KeyRing
     wake_relay: Callable[[], None]
+    wake_jobs: Callable[[], None]
+    stopping: asyncio.Event
     limits: RateLimits
     used_keys: UsedKeys = field(default_factory=UsedKeys)
     proofs: Turns = field(default_factory=Turns)

@@ -33,7 +33,7 @@ class Route:
     """An endpoint. access is the least role that may, or the operator alone.
 
     takes and gives name the media types of what is streamed, in or out; JSON needs no name. edits: the handler compares
-    an If-Match with the revision of what it changes.
+    an If-Match with the revision of what it changes. makes: under which path is what it makes, if not under its own.
     """
 
     method: str
@@ -44,6 +44,7 @@ class Route:
     takes: str | None = None
     gives: tuple[str, ...] = ()
     edits: bool = False
+    makes: str | None = None
 
     @property
     def scope(self) -> str:
@@ -158,7 +159,7 @@ class Door:
         response = answer(result, self._route.status)
         created = getattr(result, "id", None)
         if self._route.status in {HTTPStatus.CREATED, HTTPStatus.ACCEPTED} and created is not None:
-            response.headers["Location"] = f"{visit.request.path}/{created}"
+            response.headers["Location"] = f"{self._route.makes or visit.request.path}/{created}"
         return response
 
 

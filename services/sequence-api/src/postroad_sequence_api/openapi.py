@@ -392,7 +392,7 @@ def _problem_example(status: int) -> Schema:
 def _links(endpoints: Sequence[tuple[Route, Endpoint]]) -> dict[str, Schema]:
     """What one can do with what was made: each operation on {x_id} follows the one that answers an x with its id."""
     makers = {
-        f"{route.path}/{{": endpoint
+        f"{route.makes or route.path}/{{": endpoint
         for route, endpoint in endpoints
         if route.method == "POST" and route.status in {201, 202} and "id" in _fields(endpoint.answer)
     }

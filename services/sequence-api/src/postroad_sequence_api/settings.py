@@ -49,3 +49,21 @@ class SequenceApiSettings(LinkSettings):
     verify_grace_seconds: Annotated[float, Field(ge=0)] = Field(
         default=300.0, description="How far past its time a row may be before `verify` calls it stuck."
     )
+    import_bytes: Annotated[int, Field(ge=1)] = Field(
+        default=2**30, description="How large an imported file may be, in bytes; compressed ones count as decompressed."
+    )
+    job_workers: Annotated[int, Field(ge=0, le=16)] = Field(
+        default=1,
+        description="How many jobs this process does at once. 0: it only serves HTTP, and other processes do the jobs.",
+    )
+    job_slice_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=3.0,
+        description="How long a job is done before the next one has its turn: of another tenant, or of the same.",
+    )
+    job_lease_seconds: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="After so long without a sign of its process, another one goes on with a job."
+    )
+    job_report_days: Annotated[float, Field(ge=0)] = Field(
+        default=30.0,
+        description="How long the report of a job that has ended can be downloaded. Its file is deleted when it ends.",
+    )

@@ -21,8 +21,8 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequenc
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
     tracking.stops, tracking.event_keys, sequence.outbox, tracking.outbox TO postroad_views;
-GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, schedule.progress, delivery.messages, delivery.incarnations,
-    tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
+GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs, schedule.progress,
+    delivery.messages, delivery.incarnations, tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
 
 -- sequence-api writes schema sequence.
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
@@ -31,13 +31,16 @@ GRANT SELECT, INSERT ON sequence.tenants, sequence.template_versions, sequence.e
 GRANT SELECT, INSERT, UPDATE ON sequence.api_keys TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.templates, sequence.senders, sequence.sequences,
     sequence.sequence_versions, sequence.steps, sequence.suppressions, sequence.webhook_sources TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.jobs, sequence.job_contacts TO postroad_sequence_api;
+GRANT SELECT, INSERT, DELETE ON sequence.job_input, sequence.job_reports TO postroad_sequence_api;
 GRANT UPDATE (name, timezone, postal_address) ON sequence.tenants TO postroad_sequence_api;
 GRANT UPDATE (intent, intent_at) ON sequence.enrollments TO postroad_sequence_api;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON sequence.intents TO postroad_sequence_api;
 GRANT UPDATE, DELETE ON sequence.outbox TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.idempotency_keys TO postroad_sequence_api;
 GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer),
-    sequence.tenants_with_idempotency_keys(interval, integer) TO postroad_sequence_api;
+    sequence.tenants_with_idempotency_keys(interval, integer), sequence.tenants_with_jobs(uuid, integer),
+    sequence.tenants_with_job_remains(interval, integer) TO postroad_sequence_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
 
 -- scheduler writes schema schedule, and frees the slot of an enrollment that it ends.

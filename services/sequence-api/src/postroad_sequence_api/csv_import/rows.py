@@ -1,56 +1,36 @@
 """Records as rows of contacts: which column is what, and whether each cell may be kept."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from postroad_sequence_api.csv_import import cells
 from postroad_sequence_api.csv_import.records import Broken, Record
 from postroad_sequence_api.errors import InvalidFieldError
-from postroad_sequence_api.models.contacts import RowNote
-from postroad_sequence_api.models.fields import known_zone, normal_address, one_line, without_nul
+from postroad_sequence_api.models.contacts import AttributeValue
+from postroad_sequence_api.models.jobs import AttributeColumn, ColumnMapping
 
 MOST_ATTRIBUTES: Final = 100
 _SHOWN: Final = 100  # characters of a cell in a note
+_GUESSED: Final = "is not UTF-8: read as Windows-1252"
 
 
-def _at_most(limit: int, check: Callable[[str], str]) -> Callable[[str], str]:
-    def checked(value: str) -> str:
-        if len(value) > limit:
-            raise ValueError(f"must have at most {limit} characters")
-        return check(value)
+class Note(NamedTuple):
+    """What is to be said of a row. field: the field or attribute at fault, if it is one; value: the cell, shortened."""
 
-    return checked
-
-
-def _known_kind(value: str) -> str:
-    if value.lower() not in {"lead", "party"}:
-        raise ValueError("must be lead or party")
-    return value.lower()
+    line: int
+    result: Literal["rejected", "warning"]
+    field: str | None
+    reason: str
+    value: str
 
 
-_name = _at_most(200, one_line)
-_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
-    "email": _at_most(254, normal_address),
-    "external_id": _name,
-    "first_name": _name,
-    "last_name": _name,
-    "company": _name,
-    "timezone": known_zone,
-    "kind": _known_kind,
-}
-_check_attribute = _at_most(2000, without_nul)
-_CAN_DO_WITHOUT: Final = frozenset({"timezone", "kind"})
-"""A contact is kept without these when they are wrong, and the report warns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row that may be kept. values holds what it says; an empty cell says nothing."""
 
     line: int
     values: Mapping[str, str]
-    attributes: Mapping[str, str]
-    warnings: tuple[RowNote, ...] = ()
+    attributes: Mapping[str, AttributeValue]
+    warnings: Sequence[Note] = ()
 
     @property
     def email(self) -> str:
@@ -63,83 +43,117 @@ class Row:
         return self.values.get("external_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What each column of a file is: a field of a contact, an attribute, or (None) nothing."""
+class Column(NamedTuple):
+    """What a column is: a field of a contact, or an attribute."""
 
-    fields: tuple[str | None, ...]
-    attributes: tuple[str | None, ...] = field(default=())
+    name: str
+    kind: Literal["field", "attribute"]
+    read: Callable[[str], AttributeValue]
 
-    @classmethod
-    def of(cls, header: Record) -> "Columns":
-        """Read the header; raises InvalidFieldError when no contact can be made of such rows."""
-        names = [_legible(cell).strip() for cell in header.cells]
-        known = [name.lower().replace(" ", "_").replace("-", "_") for name in names]
-        fields = tuple(name if name in _CHECKS else None for name in known)
-        attributes = tuple(
-            _attribute_name(name) if name and fields[place] is None else None for place, name in enumerate(names)
+
+Columns: TypeAlias = Sequence[Column | None]
+"""What each column of a file is; None: nothing."""
+
+
+def columns_of(
+    header: Sequence[str], mapping: ColumnMapping | None = None, typed: Mapping[str, cells.Attribute] | None = None
+) -> tuple[Column | None, ...]:
+    """What the columns are: as mapped by their names, else a field by its own name, else an attribute.
+
+    typed: how the attributes that have a type are read.
+
+    Raises InvalidFieldError when no contact can be made of such rows.
+    """
+    names = [_legible(cells.trimmed(name)) for name in header]
+    wanted, typed = mapping or {}, typed or {}
+    for name in wanted:
+        if name not in names:
+            listed = ", ".join(repr(one) for one in names[:20])
+            raise InvalidFieldError("columns", f"the file has no column {name!r}; it has {listed}")
+    found = tuple(_column(name, wanted[name], typed) if name in wanted else _by_name(name, typed) for name in names)
+    _check(found)
+    return found
+
+
+def _column(name: str, wanted: str | AttributeColumn | None, typed: Mapping[str, cells.Attribute]) -> Column | None:
+    if wanted is None:
+        return None
+    if isinstance(wanted, AttributeColumn):
+        return Column(wanted.attribute, "attribute", cells.attribute(wanted.attribute, typed))
+    if wanted not in cells.FIELDS:
+        raise InvalidFieldError("columns", f"{name!r} is mapped to {wanted!r}, which is no field of a contact")
+    return Column(wanted, "field", cells.FIELDS[wanted])
+
+
+def _by_name(name: str, typed: Mapping[str, cells.Attribute]) -> Column | None:
+    known = name.lower().replace(" ", "_").replace("-", "_")
+    if known in cells.FIELDS:
+        return Column(known, "field", cells.FIELDS[known])
+    if not name:
+        return None
+    try:
+        named = cells.attribute_name(name)
+    except ValueError as error:
+        raise InvalidFieldError("header", f"column {name[:40]!r} {error}") from error
+    return Column(named, "attribute", cells.attribute(named, typed))
+
+
+def _check(columns: Columns) -> None:
+    used = [(column.kind, column.name) for column in columns if column is not None]
+    if ("field", "email") not in used:
+        raise InvalidFieldError(
+            "header", "must have a column named email, or one that is mapped to it; the file's first line is the header"
         )
-        if "email" not in fields:
-            raise InvalidFieldError("header", "must have a column named email; a header is the first line of the file")
-        for each in (fields, attributes):
-            if twice := next((name for name in each if name is not None and each.count(name) > 1), None):
-                raise InvalidFieldError("header", f"has the column {twice!r} more than once")
-        if sum(name is not None for name in attributes) > MOST_ATTRIBUTES:
-            raise InvalidFieldError("header", f"has more than {MOST_ATTRIBUTES} columns of attributes")
-        return cls(fields, attributes)
-
-    def read(self, record: Record | Broken) -> Row | RowNote:
-        """The row of a record, or why there is none."""
-        if isinstance(record, Broken):
-            return note(record.line, None, record.reason, record.text)
-        if len(record.cells) > len(self.fields):
-            reason = f"has {len(record.cells)} cells, the header {len(self.fields)}"
-            return note(record.line, None, reason, ",".join(record.cells))
-        return self._checked(record)
-
-    def _checked(self, record: Record) -> Row | RowNote:
-        values: dict[str, str] = {}
-        attributes: dict[str, str] = {}
-        warnings: list[RowNote] = []
-        for cell, name, attribute in zip(record.cells, self.fields, self.attributes, strict=False):
-            said = cell.strip(" ")
-            if not said or (name is None and attribute is None):
-                continue
-            try:
-                _encodable(said)
-                if name is not None:
-                    values[name] = _CHECKS[name](said)
-                elif attribute is not None:
-                    attributes[attribute] = _check_attribute(said)
-            except ValueError as error:
-                found = note(record.line, name or attribute, str(error), said)
-                if name not in _CAN_DO_WITHOUT:
-                    return found
-                warnings.append(found)
-        if "email" not in values:
-            return note(record.line, "email", "is missing", "")
-        return Row(record.line, values, attributes, tuple(warnings))
+    if twice := next((name for name in used if used.count(name) > 1), None):
+        raise InvalidFieldError("header", f"has the column {twice[1]!r} more than once")
+    if sum(kind == "attribute" for kind, _ in used) > MOST_ATTRIBUTES:
+        raise InvalidFieldError("header", f"has more than {MOST_ATTRIBUTES} columns of attributes")
 
 
-def note(line: int, name: str | None, reason: str, value: str) -> RowNote:
-    """What is to be said of a row, its value shortened and legible."""
-    return RowNote(line=line, field=name, reason=reason, value=_legible(value[:_SHOWN]).strip())
+def read_row(columns: Columns, record: Record | Broken) -> Row | Note:
+    """The row of a record, or why there is none."""
+    if isinstance(record, Broken):
+        return rejected(record.line, None, record.reason, record.text)
+    if len(record.cells) > len(columns) and any(record.cells[len(columns) :]):
+        reason = f"has {len(record.cells)} cells, the header {len(columns)}"
+        return rejected(record.line, None, reason, ",".join(record.cells))
+    return _checked(columns, record)
+
+
+def _checked(columns: Columns, record: Record) -> Row | Note:
+    values: dict[str, str] = {}
+    attributes: dict[str, AttributeValue] = {}
+    warnings = [warning(record.line, None, _GUESSED, ",".join(record.cells))] if record.guessed else []
+    for cell, column in zip(record.cells, columns, strict=False):
+        said = cells.trimmed(cell)
+        if not said or column is None:
+            continue
+        into: dict[str, AttributeValue] | dict[str, str] = attributes if column.kind == "attribute" else values
+        try:
+            into[column.name] = column.read(said)  # type: ignore[assignment]  # a field's reader gives text
+        except ValueError as error:
+            if column.kind == "attribute" or column.name not in cells.CAN_DO_WITHOUT:
+                return rejected(record.line, column.name, str(error), said)
+            warnings.append(warning(record.line, column.name, str(error), said))
+    if "email" not in values:
+        return rejected(record.line, "email", "is missing", "")
+    return Row(record.line, values, attributes, warnings)
+
+
+def rejected(line: int, field: str | None, reason: str, value: str) -> Note:
+    """A row that does not go in."""
+    return Note(line, "rejected", field, reason, _shown(value))
+
+
+def warning(line: int, field: str | None, reason: str, value: str) -> Note:
+    """A row that goes in otherwise than it stands."""
+    return Note(line, "warning", field, reason, _shown(value))
+
+
+def _shown(value: str) -> str:
+    return _legible(value[:_SHOWN]).replace("\x00", "\ufffd").strip()
 
 
 def _legible(text: str) -> str:
-    """Text that can be answered: bytes that are no UTF-8 show as question marks."""
+    """Text that can be stored and answered."""
     return text.encode(errors="replace").decode()
-
-
-def _encodable(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("is not UTF-8") from error
-
-
-def _attribute_name(name: str) -> str:
-    try:
-        return _at_most(100, one_line)(name)
-    except ValueError as error:
-        raise InvalidFieldError("header", f"column {name[:40]!r} {error}") from error

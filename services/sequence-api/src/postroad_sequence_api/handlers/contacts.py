@@ -4,11 +4,13 @@ from uuid import UUID
 
 from aiohttp import web
 
+from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.errors import UnsupportedMediaError
 from postroad_sequence_api.http import decoding
 from postroad_sequence_api.models.base import Page
-from postroad_sequence_api.models.contacts import Contact, ContactChange, ContactNew, ContactPick, ImportReport
+from postroad_sequence_api.models.contacts import Contact, ContactChange, ContactNew, ContactPick
+from postroad_sequence_api.models.jobs import ImportOptions, Job
 from postroad_sequence_api.models.timelines import Timeline
 from postroad_sequence_api.services import contacts, imports, timelines
 
@@ -38,12 +40,16 @@ async def delete(work: Work, contact_id: UUID) -> None:
     await contacts.delete(work, contact_id)
 
 
-async def import_(desk: Desk, request: web.Request) -> ImportReport:
-    """Import a CSV file."""
-    if request.content_type != "text/csv" or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise UnsupportedMediaError("text/csv in UTF-8")
+async def import_(desk: Desk, caller: Caller, request: web.Request, query: ImportOptions) -> Job:
+    """Import a CSV file: a job.
+
+    The answer comes when the whole file is durable. Contacts are found by external_id, else by email, and merged; an
+    empty cell says nothing. Rows that cannot go in are in the job's report, by line and reason.
+    """
+    if request.content_type != "text/csv":
+        raise UnsupportedMediaError("text/csv")
     with decoding():
-        return await imports.import_contacts(desk, request.content)
+        return await imports.receive(desk, caller.api_key_id, query, request.content.iter_any())
 
 
 async def timeline(work: Work, contact_id: UUID) -> Timeline:

@@ -15,6 +15,7 @@ NOUNS: Final = (
     "contacts",
     "enrollments",
     "events",
+    "jobs",
     "messages",
     "senders",
     "sequences",

@@ -81,26 +81,3 @@ class Contact(View):
     revision: int
     created_at: datetime
     updated_at: datetime
-
-
-class RowNote(View):
-    """What is to be said of a row of an imported file. line counts from 1, the header included."""
-
-    line: int
-    """From 1, the header included."""
-    field: str | None
-    reason: str
-    value: str
-
-
-class ImportReport(View):
-    """What became of an imported file. The lists hold the first 10,000 notes each; the counts are of all."""
-
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    rejected_count: int
-    rejected: tuple[RowNote, ...]
-    warning_count: int
-    warnings: tuple[RowNote, ...]

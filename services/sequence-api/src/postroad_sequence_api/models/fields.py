@@ -41,7 +41,7 @@ ZONES: Final = frozenset(available_timezones())
 
 def one_line(value: str) -> str:
     """Text for a header: no control character, so that nothing can be injected after it; spaces around it go."""
-    if found := _LINE_BREAKERS.search(value):
+    if not value.isprintable() and (found := _LINE_BREAKERS.search(value)):
         raise ValueError(f"must be one line without control characters (found U+{ord(found[0]):04X})")
     return value.strip()
 

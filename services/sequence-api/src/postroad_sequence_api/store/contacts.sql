@@ -47,32 +47,3 @@ WHERE tenant_id = $1 AND contact_id = $2;
 DELETE FROM sequence.contacts
 WHERE tenant_id = $1 AND contact_id = $2
 RETURNING contact_id;
-
--- name: contacts_named
--- What stands of the contacts that a batch of imported rows names, by address or by the tenant's own id.
-SELECT contact_id, email, external_id, first_name, last_name, company, kind, timezone, attributes
-FROM sequence.contacts
-WHERE tenant_id = $1 AND email = ANY ($2::text[])
-UNION
-SELECT contact_id, email, external_id, first_name, last_name, company, kind, timezone, attributes
-FROM sequence.contacts
-WHERE tenant_id = $1 AND external_id = ANY ($3::text[]);
-
--- name: insert_contacts
--- A batch of new contacts. One that came in meanwhile by another way breaks a unique index, and the batch is read anew.
-INSERT INTO sequence.contacts
-    (tenant_id, contact_id, email, external_id, first_name, last_name, company, kind, timezone, attributes)
-SELECT $1, new.*
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::jsonb[]) AS new;
-
--- name: update_contacts
--- A batch of changed contacts, each row whole.
-UPDATE sequence.contacts c
-SET email = new.email, external_id = new.external_id, first_name = new.first_name, last_name = new.last_name,
-    company = new.company, kind = new.kind, timezone = new.timezone, attributes = new.attributes,
-    updated_at = postroad.now()
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::jsonb[])
-     AS new (contact_id, email, external_id, first_name, last_name, company, kind, timezone, attributes)
-WHERE c.tenant_id = $1 AND c.contact_id = new.contact_id;

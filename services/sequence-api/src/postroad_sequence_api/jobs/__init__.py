@@ -1,0 +1,1 @@
+"""Jobs: work in chunks, each one transaction; a killed one goes on where its last chunk ended."""

@@ -1,0 +1,11 @@
+"""The kinds of jobs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from postroad_sequence_api.jobs import contact_import
+from postroad_sequence_api.jobs.runner import Kind
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "import": contact_import.KIND,
+}
