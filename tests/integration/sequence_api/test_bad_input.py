@@ -48,6 +48,12 @@ BODIES: dict[str, dict[str, Any]] = {
 MAY_BREAK_LINES = {"html", "text", "attributes.a"}
 """Fields that no mail header shows: line breaks belong there. NUL belongs nowhere."""
 
+EVENT_PICKS = {
+    "after": ["x", "-1", "1" * 19, "\u0663", ID], "type": ["seen"], "sequence_id": ["x"], "contact_id": ["x"],
+    "enrollment_id": ["x"], "message_id": ["\x00"],
+    "since": ["yesterday", "2026-01-01T00:00:00", "2026-99-99T00:00:00Z"],
+    "until": ["x", "0001-01-01T00:00:00+09:00"],
+}  # fmt: skip
 QUERIES: dict[str, dict[str, list[str]]] = {
     "/contacts": {"after": ["x", "%00"], "limit": ["0", "201", "x", "1e9", "-1"], "email": ["x", "a\x00@b.example"]},
     "/senders": {"after": ["x"], "limit": ["0"]},
@@ -58,9 +64,8 @@ QUERIES: dict[str, dict[str, list[str]]] = {
     "/suppressions": {"after": ["x"], "email": ["\x00", "a\r\n@b.example"], "limit": ["999"]},
     "/messages": {"after": ["x", f"{ID}.", f"{ID}.a\x00", f"{ID}.A"], "sequence_id": ["x"], "contact_id": ["x"],
                   "enrollment_id": ["x"], "state": ["sent"], "limit": ["0"]},
-    "/events": {"after": ["x", f"2026-99-99T00:00:00Z_{ID}", f"0000-01-01T00:00:00Z_{ID}",
-                          f"2026-01-01T00:00:00Z_{'-' * 36}"],
-                "type": ["seen"], "sequence_id": ["x"], "contact_id": ["x"], "enrollment_id": ["x"], "limit": ["0"]},
+    "/events": EVENT_PICKS | {"limit": ["0", "1001"]},
+    "/events/export": EVENT_PICKS | {"limit": ["50"]},
     "/jobs": {"after": ["x"], "kind": ["delete"], "state": ["receiving"], "limit": ["0"]},
     "/operator/parking": {"limit": ["0", "101", "x"]},
 }  # fmt: skip

@@ -1,8 +1,6 @@
-"""The ledger and the events, as they may be read."""
+"""The ledger, as it may be read."""
 
 import json
-
-from postroad_common.ids import new_id
 
 from .house import Tenant
 
@@ -45,48 +43,3 @@ async def test_messages_are_listed_by_what_they_belong_to_page_by_page(tenant: T
     assert await listed(sequence_id=second.sequence["id"]) == [ids[2]]
     assert await listed(contact_id=third.contact["id"]) == [ids[3]]
     assert await listed(state="accepted") == [ids[0], ids[2]]
-
-
-async def test_events_are_listed_in_the_order_of_arrival_page_by_page(tenant: Tenant) -> None:
-    one, other = await tenant.enrolled(), await tenant.enrolled()
-    message_id = await one.message()
-    ids = [str(await one.event(type_)) for type_ in ("delivered", "opened", "clicked")]
-    ids.append(str(await other.event("opened")))
-    seen: list[str] = []
-    after: dict[str, str] = {}
-    while True:
-        page = await tenant.call("GET", "/events", params={"limit": 3} | after)
-        seen += [event["id"] for event in page["items"]]
-        if page["next"] is None:
-            break
-        after = {"after": page["next"]}
-    assert seen == ids
-    first = (await tenant.call("GET", "/events", params={"type": "delivered"}))["items"]
-    assert [(event["id"], event["message_id"]) for event in first] == [(ids[0], str(message_id))]
-    for wanted in (
-        {"enrollment_id": str(one.enrollment_id)},
-        {"contact_id": one.contact["id"]},
-        {"sequence_id": one.sequence["id"]},
-    ):
-        page = await tenant.call("GET", "/events", params=wanted)
-        assert [event["id"] for event in page["items"]] == ids[:3]
-
-
-async def test_an_event_that_found_its_message_late_shows_it(tenant: Tenant) -> None:
-    one = await tenant.enrolled()
-    message_id = await one.message()
-    nothing = {"message_id": None, "enrollment_id": None, "contact_id": None, "sequence_id": None, "step_key": None}
-    now, event_id = await one.now(), new_id()
-    await one.insert(
-        "tracking.events", event_id=event_id, received_at=now, occurred_at=now, type="delivered", source="postmark",
-        provider_message_id="p-1", **nothing,
-    )  # fmt: skip
-    [event] = (await tenant.call("GET", "/events"))["items"]
-    assert (event["message_id"], event["enrollment_id"]) == (None, None)
-    await one.insert(
-        "tracking.matches", event_id=event_id, message_id=message_id, enrollment_id=one.enrollment_id,
-        contact_id=one.contact["id"], sequence_id=one.sequence["id"], step_key="step-1",
-    )  # fmt: skip
-    for wanted in ({}, {"enrollment_id": str(one.enrollment_id)}, {"sequence_id": one.sequence["id"]}):
-        [event] = (await tenant.call("GET", "/events", params=wanted))["items"]
-        assert (event["message_id"], event["step_key"]) == (str(message_id), "step-1")

@@ -85,6 +85,7 @@ ROUTES: Final = (
     Route("GET", "/v1/messages", Role.viewer, messages.list_),
     Route("GET", "/v1/messages/{message_id}", Role.viewer, messages.get),
     Route("GET", "/v1/events", Role.viewer, events.list_),
+    Route("GET", "/v1/events/export", Role.viewer, events.export, gives=(events.NDJSON,)),
     Route("POST", "/v1/webhook-sources", Role.owner, webhook_sources.create, status=201),
     Route("GET", "/v1/webhook-sources", Role.viewer, webhook_sources.list_),
     Route("GET", "/v1/webhook-sources/{webhook_source_id}", Role.viewer, webhook_sources.get),

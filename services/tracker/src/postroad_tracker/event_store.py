@@ -54,7 +54,7 @@ async def store_events(conn: AnyConnection, rows: Collection[EventRow]) -> Fresh
     records = await conn.fetch(_events.store, *_columns(map(_event_row, rows), 17), *_columns(candidates, 4))
     traces = {row.event_id: row.submission.traceparent for row in rows}
     stored = {record["event_id"]: _stored(record, traces[record["event_id"]]) for record in records}
-    return Fresh(stored, records[0]["received_at"] if records else None)
+    return Fresh(stored, max((record["received_at"] for record in records), default=None))
 
 
 async def follow_up(conn: AnyConnection, events: Iterable[StoredEvent]) -> list[Stop]:

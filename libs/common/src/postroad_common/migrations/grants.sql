@@ -20,7 +20,7 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequenc
     sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
-    tracking.stops, tracking.event_keys, sequence.outbox, tracking.outbox TO postroad_views;
+    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, tracking.outbox TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs, schedule.progress,
     delivery.messages, delivery.incarnations, tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
 
@@ -65,6 +65,7 @@ GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sen
 -- tracker writes schema tracking. Events and keys: insert only.
 GRANT USAGE ON SCHEMA tracking TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.event_keys, tracking.events, tracking.matches TO postroad_tracker;
+GRANT SELECT, INSERT, UPDATE ON tracking.feeds TO postroad_tracker;
 GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_requests TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;

@@ -1,17 +1,15 @@
 -- name: store
 -- The one durable write of events: keys, events with the message each belongs to, personal data apart. An event whose
--- key is taken writes nothing at all. Keys are taken in order, so that two batches with the same events cannot
--- deadlock. Look-ups are LATERAL with a LIMIT, or a large batch would read the whole ledger to join it once. Answers
--- with what was new, and with whom it is about.
-WITH clock AS MATERIALIZED (
-    SELECT postroad.now() AS now
-), incoming AS MATERIALIZED (
-    SELECT * FROM unnest(
+-- key is taken writes nothing at all. Keys are taken in order, and feeds after them in order, so that two batches
+-- cannot deadlock. Look-ups are LATERAL with a LIMIT, or a large batch would read the whole ledger to join it once.
+-- Answers with what was new, and with whom it is about.
+WITH incoming AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[],
         $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::text[],
         $17::text[]
-    ) AS t (tenant_id, event_id, key, occurred_at, type, source, source_id, provider_message_id,
-            foreign_ref, address, recipient, bounce_type, detail, url, machine, ip, user_agent)
+    )) WITH ORDINALITY AS t (tenant_id, event_id, key, occurred_at, type, source, source_id, provider_message_id,
+                             foreign_ref, address, recipient, bounce_type, detail, url, machine, ip, user_agent, rank)
 ), candidate AS MATERIALIZED (
     SELECT * FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::integer[])
         AS t (tenant_id, event_id, message_id, rank)
@@ -47,21 +45,32 @@ WITH clock AS MATERIALIZED (
     INSERT INTO tracking.event_keys (tenant_id, key, event_id)
     SELECT tenant_id, key, event_id FROM incoming ORDER BY tenant_id, key
     ON CONFLICT DO NOTHING
-    RETURNING event_id
+    RETURNING tenant_id, event_id
+), placed AS MATERIALIZED (
+    -- Locks the feeds until the commit, which makes the order of positions the order of commits. The time is taken
+    -- under the lock, so that it has the same order.
+    INSERT INTO tracking.feeds AS feed (tenant_id, last_position, received_at)
+    SELECT tenant_id, count(*), postroad.now() FROM keyed GROUP BY tenant_id ORDER BY tenant_id
+    ON CONFLICT (tenant_id) DO UPDATE
+        SET last_position = feed.last_position + excluded.last_position,
+            received_at = greatest(feed.received_at, postroad.now())
+    RETURNING tenant_id, last_position, received_at
 ), fresh AS MATERIALIZED (
-    SELECT i.*, clock.now AS received_at, coalesce(i.occurred_at, clock.now) AS happened_at, f.message_id,
+    SELECT i.*, placed.received_at, coalesce(i.occurred_at, placed.received_at) AS happened_at, f.message_id,
            f.enrollment_id, coalesce(f.contact_id, p.contact_id) AS contact_id, f.sequence_id, f.step_key,
-           f.recipient AS message_recipient, f.state AS message_state
-    FROM clock, incoming i
+           f.recipient AS message_recipient, f.state AS message_state,
+           placed.last_position + 1 - row_number() OVER (PARTITION BY i.tenant_id ORDER BY i.rank DESC) AS position
+    FROM incoming i
     JOIN keyed USING (event_id)
+    JOIN placed ON placed.tenant_id = i.tenant_id
     LEFT JOIN found f USING (event_id)
     LEFT JOIN person p USING (event_id)
 ), stored AS (
     INSERT INTO tracking.events (tenant_id, event_id, received_at, occurred_at, type, source, source_id, message_id,
                                  provider_message_id, enrollment_id, contact_id, sequence_id, step_key, bounce_type,
-                                 detail, url, machine)
-    SELECT tenant_id, event_id, received_at, happened_at, type, source, source_id, message_id,
-           provider_message_id, enrollment_id, contact_id, sequence_id, step_key, bounce_type, detail, url, machine
+                                 detail, url, machine, position)
+    SELECT tenant_id, event_id, received_at, happened_at, type, source, source_id, message_id, provider_message_id,
+           enrollment_id, contact_id, sequence_id, step_key, bounce_type, detail, url, machine, position
     FROM fresh
 ), personal AS (
     INSERT INTO tracking.event_personal_data (tenant_id, event_id, received_at, recipient, ip, user_agent)
@@ -82,8 +91,9 @@ ORDER BY tenant_id, raw_request_id
 ON CONFLICT DO NOTHING;
 
 -- name: match_late
--- Events that came before the sender had noted the provider's id find their message. One that another process
--- matches meanwhile is not answered with.
+-- Events that came before the sender had noted the provider's id find their message, and take a place in the feed for
+-- it: whoever follows the feed of a sequence is past their own. One that another process matches meanwhile is not
+-- answered with, and its place stays empty.
 WITH young AS MATERIALIZED (
     SELECT e.tenant_id, e.event_id, e.received_at, e.occurred_at, e.type, e.bounce_type, e.url, e.machine,
            e.provider_message_id
@@ -102,9 +112,19 @@ WITH young AS MATERIALIZED (
         LIMIT 1
     ) AS m
     LIMIT $3
+), placed AS MATERIALIZED (
+    INSERT INTO tracking.feeds AS feed (tenant_id, last_position, received_at)
+    SELECT tenant_id, count(*), postroad.now() FROM found GROUP BY tenant_id ORDER BY tenant_id
+    ON CONFLICT (tenant_id) DO UPDATE
+        SET last_position = feed.last_position + excluded.last_position,
+            received_at = greatest(feed.received_at, postroad.now())
+    RETURNING tenant_id, last_position
 ), matched AS (
-    INSERT INTO tracking.matches (tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key)
-    SELECT tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key FROM found
+    INSERT INTO tracking.matches (tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key,
+                                  position)
+    SELECT tenant_id, event_id, message_id, enrollment_id, contact_id, sequence_id, step_key,
+           placed.last_position + 1 - row_number() OVER (PARTITION BY tenant_id ORDER BY received_at DESC, event_id DESC)
+    FROM found JOIN placed USING (tenant_id)
     ORDER BY tenant_id, event_id
     ON CONFLICT DO NOTHING
     RETURNING event_id
