@@ -234,3 +234,63 @@ async def test_each_change_of_state_is_told_to_the_scheduler(tenant: Tenant, out
     await tenant.call("POST", f"/sequences/{made['id']}/resume")
     told = await outbox.received("sequences.state_changed.v1", 3)
     assert [body["sequence_id"] for body in told] == [made["id"]] * 3
+
+
+async def test_a_clone_is_a_draft_with_the_same_steps_that_lives_its_own_life(tenant: Tenant) -> None:
+    original = await tenant.sequence(steps=2)
+    made = await tenant.ask("POST", f"/sequences/{original['id']}/clone")
+    clone = made.json()
+    assert (made.status_code, made.headers["Location"]) == (201, f"/v1/sequences/{clone['id']}")
+    assert (clone["state"], clone["version"], clone["name"]) == ("draft", 1, f"{original['name']} (copy)")
+    assert clone["sender_id"] == original["sender_id"]
+    unpinned = [step | {"template_version": None} for step in original["steps"]]
+    assert clone["steps"] == unpinned
+    body = {"sender_id": clone["sender_id"], "steps": []}
+    await tenant.call("PUT", f"/sequences/{clone['id']}", json=body)
+    assert (await tenant.call("GET", f"/sequences/{original['id']}"))["steps"] == original["steps"]
+
+
+async def test_a_clone_can_be_of_an_older_version_and_under_another_name(tenant: Tenant) -> None:
+    original = await tenant.sequence(steps=2)
+    await tenant.call("PUT", f"/sequences/{original['id']}", json={"sender_id": original["sender_id"], "steps": []})
+    body = {"name": "Again", "version": 1}
+    clone = await tenant.call("POST", f"/sequences/{original['id']}/clone", json=body, expect=201)
+    assert (clone["name"], len(clone["steps"])) == ("Again", 2)
+    await tenant.refused("POST", f"/sequences/{original['id']}/clone", 404, json={"version": 9})
+    longest = await tenant.draft(name="n" * 200)
+    clone = await tenant.call("POST", f"/sequences/{longest['id']}/clone", expect=201)
+    assert len(clone["name"]) == 200
+
+
+async def test_a_diff_names_what_was_added_removed_and_changed_by_key(tenant: Tenant) -> None:
+    template = (await tenant.template())["id"]
+
+    def step(key: str, delay: str, **more: str) -> dict[str, str]:
+        return {"key": key, "template_id": template, "delay": delay, **more}
+
+    one = await tenant.sequence(steps=[step("a", "1d"), step("b", "2d"), step("c", "3d")])
+    await tenant.call("PUT", f"/templates/{template}", json={"subject": "New", "html": "new"})
+    other_sender = (await tenant.sender())["id"]
+    steps = [step("a", "1d"), step("c", "5d", preferred_time="09:00"), step("d", "1d")]
+    await tenant.call("PUT", f"/sequences/{one['id']}", json={"sender_id": other_sender, "steps": steps})
+    await tenant.call("POST", f"/sequences/{one['id']}/activate")
+    diff = await tenant.call("GET", f"/sequences/{one['id']}/versions/2/diff")
+    assert (diff["version"], diff["against"]) == (2, 1)
+    assert diff["fields"] == [{"field": "sender_id", "before": one["sender_id"], "after": other_sender}]
+    changes = {
+        change["key"]: (change["change"], {f["field"]: (f["before"], f["after"]) for f in change["fields"]})
+        for change in diff["steps"]
+    }
+    assert list(changes) == ["a", "c", "d", "b"]
+    assert changes["a"] == ("changed", {"template_version": (1, 2)})
+    assert changes["c"] == (
+        "changed",
+        {"number": (3, 2), "delay": ("3d", "5d"), "preferred_time": (None, "09:00"), "template_version": (1, 2)},
+    )
+    assert (changes["b"][0], changes["b"][1]["delay"]) == ("removed", ("2d", None))
+    assert (changes["d"][0], changes["d"][1]["delay"]) == ("added", (None, "1d"))
+    same = await tenant.call("GET", f"/sequences/{one['id']}/versions/2/diff", params={"against": 2})
+    assert (same["fields"], same["steps"]) == ([], [])
+    first = await tenant.call("GET", f"/sequences/{one['id']}/versions/1/diff")
+    assert (first["against"], {change["change"] for change in first["steps"]}) == (None, {"added"})
+    await tenant.refused("GET", f"/sequences/{one['id']}/versions/1/diff", 404, params={"against": 9})

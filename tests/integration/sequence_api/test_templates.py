@@ -116,3 +116,14 @@ async def test_a_list_of_templates_leaves_their_bodies_out(tenant: Tenant) -> No
     [listed] = (await tenant.call("GET", "/templates"))["items"]
     assert listed["id"] == made["id"]
     assert "html" not in listed
+
+
+async def test_every_version_of_a_template_can_be_read_and_keeps_what_it_said(tenant: Tenant) -> None:
+    made = await tenant.template(subject="One", html="1", text="")
+    await tenant.call("PUT", f"/templates/{made['id']}", json={"subject": "Two", "html": "2"})
+    path = f"/templates/{made['id']}/versions"
+    listed = (await tenant.call("GET", path))["items"]
+    assert [(version["version"], version["subject"]) for version in listed] == [(2, "Two"), (1, "One")]
+    first = await tenant.call("GET", f"{path}/1")
+    assert (first["subject"], first["html"], first["template_id"]) == ("One", "1", made["id"])
+    await tenant.refused("GET", f"{path}/3", 404)

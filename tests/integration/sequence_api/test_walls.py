@@ -28,6 +28,7 @@ class Home:
     free_contact_id: str
     job_id: str
     suppressed: str
+    intent_id: str
 
     @property
     def tenant(self) -> Tenant:
@@ -44,6 +45,12 @@ async def furnish(tenant: Tenant) -> Home:
     suppressed = f"suppressed-{tenant.number()}-{tenant.tenant_id}@people.example"
     await tenant.call("POST", "/suppressions", json={"email": suppressed}, expect=201)
     imported = await tenant.import_("email\nnobody\n")
+    for path in (f"/senders/{extra.sequence['sender_id']}", extra.path):
+        await tenant.call("POST", f"{path}/pause")
+        await tenant.call("POST", f"{path}/resume")
+    intent_id = await tenant.admin.fetchval(
+        "SELECT intent_id FROM sequence.intents WHERE tenant_id = $1 LIMIT 1", tenant.tenant_id
+    )
     return Home(
         one=one,
         extra=extra,
@@ -56,6 +63,7 @@ async def furnish(tenant: Tenant) -> Home:
         free_contact_id=(await tenant.contact())["id"],
         suppressed=suppressed,
         job_id=imported.job["id"],
+        intent_id=str(intent_id),
     )
 
 
@@ -118,14 +126,20 @@ ADDRESSED = {
     "GET /v1/templates/{id}": Case(template),
     "PUT /v1/templates/{id}": Case(template, lambda _: TEXT),
     "POST /v1/templates/{id}/preview": Case(template, lambda home: {"contact_id": home.one.contact["id"]}),
+    "GET /v1/templates/{id}/versions": Case(template),
+    "GET /v1/templates/{id}/versions/{version}": Case(lambda home: template(home) | {"version": "1"}),
     "GET /v1/sequences/{id}": Case(sequence),
+    "POST /v1/sequences/{id}/clone": Case(sequence, lambda _: {}, found=201),
     "PUT /v1/sequences/{id}": Case(lambda home: {"id": home.draft_id}, whole_draft),
     "POST /v1/sequences/{id}/activate": Case(lambda home: {"id": home.draft_id}),
     "POST /v1/sequences/{id}/pause": Case(sequence),
     "POST /v1/sequences/{id}/resume": Case(sequence),
     "GET /v1/sequences/{id}/versions": Case(sequence),
     "GET /v1/sequences/{id}/versions/{version}": Case(lambda home: sequence(home) | {"version": "1"}),
+    "GET /v1/sequences/{id}/versions/{version}/diff": Case(lambda home: sequence(home) | {"version": "1"}),
     "GET /v1/sequences/{id}/stats": Case(sequence),
+    "GET /v1/analytics/sequences/{id}/steps": Case(sequence),
+    "GET /v1/analytics/sequences/{id}/daily": Case(sequence),
     "POST /v1/sequences/{id}/enrollments": Case(sequence, lambda home: {"contact_ids": [home.one.contact["id"]]}),
     "POST /v1/sequences/{id}/archive": Case(sequence, lambda _: {"stop_running": True}),
     "GET /v1/enrollments/{id}": Case(enrollment),
@@ -134,6 +148,7 @@ ADDRESSED = {
     "POST /v1/enrollments/{id}/pause": Case(enrollment),
     "POST /v1/enrollments/{id}/resume": Case(enrollment),
     "POST /v1/enrollments/{id}/stop": Case(enrollment),
+    "GET /v1/intents/{id}": Case(lambda home: {"id": home.intent_id}),
     "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
     "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
@@ -167,6 +182,13 @@ LISTS: dict[str, list[Callable[[Home], dict[str, str]]]] = {
         lambda _: {"state": "active"},
     ],
     "GET /v1/suppressions": [nothing, lambda home: {"email": home.suppressed}],
+    "GET /v1/intents": [
+        nothing,
+        lambda home: {"sequence_id": home.extra.sequence["id"]},
+        lambda home: {"enrollment_id": str(home.extra.enrollment_id)},
+        lambda home: {"sender_id": home.extra.sequence["sender_id"]},
+        lambda home: {"email": home.suppressed},
+    ],
     "GET /v1/messages": [
         nothing,
         lambda home: {"sequence_id": home.one.sequence["id"]},
@@ -219,6 +241,7 @@ NAMED_IN_THE_BODY: dict[str, tuple[Callable[[Home, Home], tuple[str, Any]], str]
 """Ids in a body: another tenant's is 404 with the field; the same request with one's own works."""
 
 NAMES_NOTHING = {
+    "GET /v1/analytics/overview",
     "POST /v1/tenants",
     "GET /v1/me",
     "GET /v1/tenant",

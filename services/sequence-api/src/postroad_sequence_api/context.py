@@ -70,6 +70,8 @@ class Work:
     conn: AnyConnection
     tenant_id: UUID
     expected: frozenset[int] | None = None
+    actor: UUID | None = None
+    """The API key that asked; None: nobody did, or an operator."""
     said: bool = field(default=False, init=False)
     matched: bool = field(default=False, init=False)
 
@@ -117,12 +119,13 @@ class Desk:
 
     context: Context
     tenant_id: UUID
+    actor: UUID | None = None
 
     @asynccontextmanager
     async def work(self, expected: frozenset[int] | None = None) -> AsyncIterator[Work]:
         """A transaction that commits at the end of the block; the relay is woken if it said something."""
         async with transaction(self.context.pool, self.tenant_id) as conn:
-            work = Work(conn, self.tenant_id, expected)
+            work = Work(conn, self.tenant_id, expected, self.actor)
             yield work
         if work.said:
             if __debug__:

@@ -79,6 +79,7 @@ class Door:
             # No waiting for the client, so one transaction can hold the log-in and the work.
             async with desk.work(_expected(request)) as work:
                 visit = await self._admit(request, context, key, work.conn)
+                work.actor = visit.actor
                 return await self._in_one_transaction(visit, work, await self._arguments(visit))
         async with desk.work() as work:
             visit = await self._admit(request, context, key, work.conn)
@@ -175,7 +176,11 @@ class _Visit:
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.context, self.tenant_id)
+        return Desk(self.context, self.tenant_id, self.actor)
+
+    @property
+    def actor(self) -> UUID | None:
+        return self.caller.api_key_id if self.caller is not None else None
 
 
 @asynccontextmanager

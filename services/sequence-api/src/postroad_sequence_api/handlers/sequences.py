@@ -6,20 +6,24 @@ from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.sequences import (
     ArchiveNew,
+    DiffPick,
     Sequence,
     SequenceArchived,
     SequenceChange,
+    SequenceCloneNew,
     SequenceNew,
     SequencePaused,
     SequencePick,
     SequenceSummary,
     Version,
+    VersionDiff,
     VersionList,
 )
 from postroad_sequence_api.models.stats import SequenceStats
 from postroad_sequence_api.services import sequences, stats, stops
 
 _GENTLY = ArchiveNew()
+_ALIKE = SequenceCloneNew()
 
 
 async def create(work: Work, body: SequenceNew) -> Sequence:
@@ -77,6 +81,16 @@ async def versions(work: Work, sequence_id: UUID) -> VersionList:
 async def version(work: Work, sequence_id: UUID, version: int) -> Version:
     """Show a version of a sequence."""
     return await sequences.version(work, sequence_id, version)
+
+
+async def diff(work: Work, sequence_id: UUID, version: int, query: DiffPick) -> VersionDiff:
+    """Show what a version changes against another one."""
+    return await sequences.diff(work, sequence_id, version, query.against)
+
+
+async def clone(work: Work, sequence_id: UUID, body: SequenceCloneNew = _ALIKE) -> Sequence:
+    """Draft a new sequence with the steps of this one."""
+    return await sequences.clone(work, sequence_id, body)
 
 
 async def statistics(work: Work, sequence_id: UUID) -> SequenceStats:

@@ -11,6 +11,8 @@ from postroad_sequence_api.models.templates import (
     TemplateChange,
     TemplateNew,
     TemplateSummary,
+    TemplateVersion,
+    TemplateVersionList,
 )
 from postroad_sequence_api.services import templates
 
@@ -28,6 +30,16 @@ async def list_(work: Work, query: Pick) -> Page[TemplateSummary]:
 async def get(work: Work, template_id: UUID) -> Template:
     """Show a template in its current version."""
     return await templates.get(work, template_id)
+
+
+async def versions(work: Work, template_id: UUID) -> TemplateVersionList:
+    """List the versions of a template, newest first."""
+    return await templates.versions(work, template_id)
+
+
+async def version(work: Work, template_id: UUID, version: int) -> TemplateVersion:
+    """Show a version of a template, as steps may have pinned it."""
+    return await templates.version(work, template_id, version)
 
 
 async def change(work: Work, template_id: UUID, body: TemplateChange) -> Template:

@@ -11,11 +11,13 @@ from postroad_sequence_api.models.fields import Moment, Name, said
 
 Role = Literal["owner", "editor", "viewer"]
 NOUNS: Final = (
+    "analytics",
     "api-keys",
     "contacts",
     "enrollments",
     "events",
     "jobs",
+    "intents",
     "messages",
     "senders",
     "sequences",

@@ -165,11 +165,12 @@ def cursor(pattern: str, read: Callable[[str], object | None]) -> Any:
     return PlainValidator(parse, json_schema_input_type=Annotated[str, WithJsonSchema(schema)])
 
 
-Line = Annotated[str, Field(max_length=200), AfterValidator(one_line), said(pattern=_ONE_LINE)]
+LONGEST_NAME: Final = 200
+Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(one_line), said(pattern=_ONE_LINE)]
 """One line of a mail header, perhaps empty, at most 200 characters."""
 Name = Annotated[
     str,
-    Field(max_length=200),
+    Field(max_length=LONGEST_NAME),
     AfterValidator(one_line),
     AfterValidator(not_blank),
     said(minLength=1, pattern=_SAID_IN_ONE_LINE),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.base import Body, Pick, Query, View
 from postroad_sequence_api.models.fields import Name, Span, StepKey, WallTime, said
 from postroad_sequence_api.models.intents import Stop
 
@@ -48,6 +48,19 @@ class SequenceChange(Body):
     """Null: it keeps its name."""
     sender_id: UUID
     steps: Annotated[tuple[StepSpec, ...], Field(max_length=100)]
+
+
+class SequenceCloneNew(Body):
+    """How to clone: under which name (else "<name> (copy)"), from which version (else the draft, or the latest)."""
+
+    name: Name | None = None
+    version: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
+
+
+class DiffPick(Query):
+    """What to compare a version with: another version of the sequence; else the one before it."""
+
+    against: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
 
 
 class SequencePick(Pick):
@@ -136,6 +149,32 @@ class Version(View):
     created_at: datetime
     activated_at: datetime | None
     steps: tuple[Step, ...]
+
+
+class FieldChange(View):
+    """A field that differs. before and after are as the version shows them."""
+
+    field: str
+    before: str | int | None
+    after: str | int | None
+
+
+class StepChange(View):
+    """A step that was added, removed or changed, by its key."""
+
+    key: str
+    change: Literal["added", "removed", "changed"]
+    fields: tuple[FieldChange, ...]
+
+
+class VersionDiff(View):
+    """What a version changes against another one; against null: against nothing, it is the first."""
+
+    sequence_id: UUID
+    version: int
+    against: int | None
+    fields: tuple[FieldChange, ...]
+    steps: tuple[StepChange, ...]
 
 
 def step_key(spec: StepSpec, number: int) -> str:

@@ -50,6 +50,29 @@ class Template(TemplateSummary):
     text: str
 
 
+class TemplateVersionSummary(View):
+    """A version of a template in a list."""
+
+    template_id: UUID
+    version: int
+    subject: str
+    created_at: datetime
+
+
+class TemplateVersionList(View):
+    """The versions of a template, newest first."""
+
+    items: tuple[TemplateVersionSummary, ...]
+    next: None = None
+
+
+class TemplateVersion(TemplateVersionSummary):
+    """A version of a template, which never changes."""
+
+    html: str
+    text: str
+
+
 class PreviewNew(Body):
     """Whom to render a template for, and as if from which sender."""
 

@@ -14,12 +14,15 @@ from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, IllegalTransitionError, NotFoundError
 from postroad_sequence_api.models import sequences as models
 from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.fields import LONGEST_NAME
 from postroad_sequence_api.services import drafts, stops
 from postroad_sequence_api.services.stops import Pending, Subject
+from postroad_sequence_api.services.version_diffs import compare
 
 _SQL: Final = queries("postroad_sequence_api", "sequences")
 _ENROLLMENTS: Final = queries("postroad_sequence_api", "enrollments")
 ITEMS_PER_MESSAGE: Final = 500
+_COPY: Final = " (copy)"
 
 Action: TypeAlias = Literal["activate", "pause", "resume", "archive"]
 
@@ -82,6 +85,30 @@ async def version(work: Work, sequence_id: UUID, number: int) -> models.Version:
     if row is None:
         raise NotFoundError("version of a sequence")
     return models.Version.of(row, steps=await drafts.steps(work, sequence_id, number))
+
+
+async def clone(work: Work, sequence_id: UUID, new: models.SequenceCloneNew) -> models.Sequence:
+    """A new sequence whose draft has the steps of a version. Nothing else is shared, and nobody is enrolled."""
+    original = await get(work, sequence_id)
+    source = await version(work, sequence_id, original.version if new.version is None else new.version)
+    clone_id = new_id()
+    await work.do(_SQL.insert_sequence, clone_id, new.name or _copy_name(original.name))
+    await work.do(_SQL.insert_version, clone_id, 1, source.sender_id)
+    await work.do(_SQL.copy_steps, clone_id, sequence_id, source.version)
+    return await get(work, clone_id)
+
+
+def _copy_name(name: str) -> str:
+    return f"{name[: LONGEST_NAME - len(_COPY)]}{_COPY}"
+
+
+async def diff(work: Work, sequence_id: UUID, number: int, against: int | None) -> models.VersionDiff:
+    """What a version changes against another one, or else against the one before it."""
+    after = await version(work, sequence_id, number)
+    if against is None and number > 1:
+        against = number - 1
+    before = None if against is None else await version(work, sequence_id, against)
+    return compare(after, before)
 
 
 async def change(work: Work, sequence_id: UUID, wanted: models.SequenceChange) -> models.Sequence:

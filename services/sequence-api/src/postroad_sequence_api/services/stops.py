@@ -42,7 +42,7 @@ class Pending:
 async def record(work: Work, subject: Subject, intent: Intent) -> Pending:
     """Write down what is wanted of a subject from now on."""
     intent_id = new_id()
-    await work.do(_SQL.insert_intent, intent_id, *astuple(subject), intent)
+    await work.do(_SQL.insert_intent, intent_id, *astuple(subject), intent, work.actor)
     return Pending(subject, intent_id)
 
 

@@ -20,6 +20,9 @@ from postroad_sequence_api.models.templates import (
     TemplateChange,
     TemplateNew,
     TemplateSummary,
+    TemplateVersion,
+    TemplateVersionList,
+    TemplateVersionSummary,
 )
 
 _SQL: Final = queries("postroad_sequence_api", "templates")
@@ -47,6 +50,22 @@ async def listed(work: Work, pick: Pick) -> Page[TemplateSummary]:
     """Templates, oldest first."""
     rows = await work.all(_SQL.list_templates, pick.after, pick.limit + 1)
     return page_of((TemplateSummary.of(row) for row in rows), pick.limit)
+
+
+async def versions(work: Work, template_id: UUID) -> TemplateVersionList:
+    """The versions of a template, newest first."""
+    rows = await work.all(_SQL.template_versions, template_id, None)
+    if not rows:
+        raise NotFoundError("template")
+    return TemplateVersionList(items=tuple(TemplateVersionSummary.of(row) for row in rows))
+
+
+async def version(work: Work, template_id: UUID, number: int) -> TemplateVersion:
+    """A version of a template."""
+    row = await work.find(_SQL.template_versions, template_id, number)
+    if row is None:
+        raise NotFoundError("version of a template")
+    return TemplateVersion.of(row)
 
 
 async def change(work: Work, template_id: UUID, wanted: TemplateChange) -> Template:

@@ -1,7 +1,22 @@
 -- name: insert_intent
 -- Exactly one subject: a sequence, one of its enrollments, a sender, or an address.
-INSERT INTO sequence.intents (tenant_id, intent_id, sequence_id, enrollment_id, sender_id, email, intent)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO sequence.intents (tenant_id, intent_id, sequence_id, enrollment_id, sender_id, email, intent, requested_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: intents
+-- One intent ($2), or a page of them: those of a sequence with its enrollments, of an enrollment, a sender, an address.
+SELECT intent_id AS id, sequence_id, enrollment_id, sender_id, email, intent, requested_at, requested_by,
+       acknowledged_at, on_the_wire
+FROM sequence.intents
+WHERE tenant_id = $1
+  AND ($2::uuid IS NULL OR intent_id = $2)
+  AND ($3::uuid IS NULL OR intent_id > $3)
+  AND ($4::uuid IS NULL OR sequence_id = $4)
+  AND ($5::uuid IS NULL OR enrollment_id = $5)
+  AND ($6::uuid IS NULL OR sender_id = $6)
+  AND ($7::text IS NULL OR email = $7)
+ORDER BY intent_id
+LIMIT $8;
 
 -- name: latest_intent
 -- The intent that holds for exactly this subject: a stop that is asked for again answers with the first one's.

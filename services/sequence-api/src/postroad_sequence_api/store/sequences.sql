@@ -12,6 +12,14 @@ INSERT INTO sequence.steps
 SELECT $1, $2, $3, new.*
 FROM unnest($4::integer[], $5::text[], $6::text[], $7::bigint[], $8::time[], $9::uuid[], $10::text[]) AS new;
 
+-- name: copy_steps
+-- The steps of a version ($4 of $3) as a draft's: their templates are not pinned.
+INSERT INTO sequence.steps
+    (tenant_id, sequence_id, version, number, step_key, kind, delay_seconds, preferred_time, template_id, thread)
+SELECT tenant_id, $2, 1, number, step_key, kind, delay_seconds, preferred_time, template_id, thread
+FROM sequence.steps
+WHERE tenant_id = $1 AND sequence_id = $3 AND version = $4;
+
 -- name: delete_steps
 -- Of a draft that is written anew; a trigger refuses it for an activated version.
 DELETE FROM sequence.steps

@@ -1,10 +1,11 @@
 -- name: steps_of_stats
--- Every step key that the sequence ever had, with its number in the version that is active, or else in the latest.
+-- Every step key that the sequence ever had, with its number in a version ($3): else in the active one, or in
+-- the latest.
 SELECT s.step_key AS key,
        max(s.number) FILTER (WHERE s.version = q.shown) AS number
 FROM sequence.steps s
 CROSS JOIN (
-    SELECT coalesce(active_version, (SELECT max(version) FROM sequence.sequence_versions
+    SELECT coalesce($3::integer, active_version, (SELECT max(version) FROM sequence.sequence_versions
                                      WHERE tenant_id = $1 AND sequence_id = $2)) AS shown
     FROM sequence.sequences WHERE tenant_id = $1 AND sequence_id = $2
 ) q
@@ -26,29 +27,6 @@ SELECT step_key AS key,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled
 FROM views.messages
 WHERE tenant_id = $1 AND sequence_id = $2
-GROUP BY step_key;
-
--- name: event_counts
--- What came back by step; each message once a column, however often it was opened. A message that was refused as
--- undeliverable counts as bounced, also when its bounce is reported again later. What a program opened or clicked, by the
--- ESP's word, was not opened or clicked.
-SELECT step_key AS key,
-       count(DISTINCT message_id) FILTER (WHERE type = 'delivered') AS delivered,
-       count(DISTINCT message_id) FILTER (WHERE type = 'opened') AS opened,
-       count(DISTINCT message_id) FILTER (WHERE type = 'clicked') AS clicked,
-       count(DISTINCT message_id) FILTER (WHERE type = 'replied') AS replied,
-       count(DISTINCT message_id) FILTER (WHERE type = 'bounced') AS bounced,
-       count(DISTINCT message_id) FILTER (WHERE type = 'complained') AS complained,
-       count(DISTINCT message_id) FILTER (WHERE type = 'unsubscribed') AS unsubscribed
-FROM (
-    SELECT step_key, message_id, type
-    FROM views.message_events
-    WHERE tenant_id = $1 AND sequence_id = $2 AND NOT machine
-    UNION ALL
-    SELECT step_key, message_id, 'bounced'
-    FROM views.messages
-    WHERE tenant_id = $1 AND sequence_id = $2 AND state = 'refused' AND bounce_type IS NOT NULL
-) AS came_back
 GROUP BY step_key;
 
 -- name: enrollment_counts
