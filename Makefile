@@ -55,6 +55,7 @@ docs: setup ## Write the generated pages of docs/ again
 	@$(BIN)/python -m postroad_common.settings_page $(SETTINGS) > docs/settings.md
 	@$(BIN)/python -m postroad_common.metrics_page $(METRICS) > docs/metrics.md
 	@$(BIN)/python -m postroad_sequence_api.openapi_file > docs/openapi.json
+	@$(BIN)/python -m postroad_sequence_api.webhooks.events_page > docs/webhook-events.md
 
 lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv

@@ -18,18 +18,19 @@ WRITE = "POSTROAD_TEST_WRITE_SNAPSHOTS" in os.environ
 
 def schema_of(type_: str) -> dict[str, Any]:
     """The JSON schema without what only people read."""
-    schema: dict[str, Any] = _without_prose(REGISTRY[type_].model_json_schema())
+    schema: dict[str, Any] = without_prose(REGISTRY[type_].model_json_schema())
     return schema
 
 
-def _without_prose(node: Any) -> Any:
+def without_prose(node: Any) -> Any:
+    """A schema as machines read it."""
     if isinstance(node, dict):
         return {
-            key: _without_prose(value)
+            key: without_prose(value)
             for key, value in node.items()
             if not (key in {"description", "title"} and isinstance(value, str))
         }
-    return [_without_prose(item) for item in node] if isinstance(node, list) else node
+    return [without_prose(item) for item in node] if isinstance(node, list) else node
 
 
 def breaks(old: Any, new: Any, where: str = "") -> list[str]:

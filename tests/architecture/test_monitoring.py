@@ -40,6 +40,8 @@ TARGET = {"job", "instance"}
 JOBS = {"postroad-sequence-api", "postroad-scheduler", "postroad-sender", "postroad-tracker"}
 VALUES = {
     ("postroad_sender_messages_total", "outcome"): {outcome.value for outcome in Outcome},
+    ("postroad_sequence_api_webhook_attempts_total", "outcome"): {"delivered", "failed", "dead"},
+    ("postroad_sequence_api_webhook_subscriptions_disabled_total", "reason"): {"failing", "gone"},
     ("postroad_sender_dials_total", "result"): {"made", *(phase.value for phase in Phase)},
     ("postroad_tracker_events_total", "type"): {event.value for event in EventType},
     ("postroad_amqp_published_messages_total", "outcome"): {"confirmed", "refused", "timed_out"},

@@ -9,7 +9,11 @@ import pytest
 from postroad_common.db import queries
 from postroad_stack.databases import ROLES, Database
 
-ROLE_OF_COMMON = {"sequence_outbox": "postroad_sequence_api", "tracking_outbox": "postroad_tracker"}
+ROLE_OF_COMMON = {
+    "sequence_outbox": "postroad_sequence_api",
+    "schedule_outbox": "postroad_scheduler",
+    "tracking_outbox": "postroad_tracker",
+}
 """A service's package is called as its role; the common package's statements are run by the one whose outbox it is."""
 
 

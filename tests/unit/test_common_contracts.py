@@ -95,6 +95,5 @@ def test_two_classes_of_one_type_are_refused() -> None:
 
 
 def test_every_type_has_a_queue_and_every_queue_takes_known_types() -> None:
-    routed = [type_ for queue in QUEUES.values() for type_ in queue.types]
-
-    assert sorted(routed) == sorted(REGISTRY)
+    assert {type_ for queue in QUEUES.values() for type_ in queue.types} == set(REGISTRY)
+    assert all(len(queue.types) == len(set(queue.types)) for queue in QUEUES.values())

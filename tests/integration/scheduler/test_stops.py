@@ -13,8 +13,10 @@ from postroad_common.contracts import (
     ContactOpenedV1,
     ContactRepliedV1,
     ContactUnsubscribedV1,
+    EnrollmentsEndedV1,
     Message,
     Signal,
+    from_bytes,
 )
 from postroad_common.ids import new_id
 from postroad_engine.reasons import Suppressed
@@ -204,3 +206,23 @@ async def test_an_unknown_outcome_counts_as_sent(depot: Depot, senders: SendersE
 
     row = await depot.progress(enrollment)
     assert (row["phase"], row["step_key"], row["next_due_at"]) == ("waiting", "step-2", depot.start + SECOND)
+
+
+async def test_an_end_is_told_of_once_in_the_transaction_that_makes_it(depot: Depot, senders: SendersEnd) -> None:
+    sequence = await depot.sequence(await depot.tenant(), DAY)
+    running, waiting = await depot.running(sequence, 2)
+    contacts = await depot.contacts(sequence.tenant_id)
+    stillborn = await depot.enroll(sequence, contacts, intent="stop")
+    await take_up(depot.context, keys(sequence.tenant_id, stillborn))
+    await depot.want([running], "stop")
+    for _ in range(2):
+        await reconsider(depot.context, keys(sequence.tenant_id, [running, waiting, *stillborn]))
+
+    rows = await depot.admin.fetch("SELECT type, body FROM schedule.outbox ORDER BY outbox_id")
+
+    messages = [from_bytes(row["type"], row["body"]) for row in rows]
+    ended = [item for message in messages if isinstance(message, EnrollmentsEndedV1) for item in message.items]
+    assert [(one.enrollment_id, one.state, one.ended_at) for one in ended] == [
+        (stillborn[0], "unenrolled", depot.start), (running, "unenrolled", depot.start)
+    ]  # fmt: skip
+    assert (ended[0].contact_id, ended[0].sequence_id, ended[0].version) == (contacts[0], sequence.sequence_id, 1)

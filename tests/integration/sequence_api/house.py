@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ SETTINGS = {
     "POSTROAD_SEQUENCE_API_OPERATOR_TOKEN": OPERATOR_TOKEN,
     "POSTROAD_SEQUENCE_API_STOP_WAIT_SECONDS": "0.5",
     "POSTROAD_SEQUENCE_API_STOP_POLL_SECONDS": "0.02",
+    "POSTROAD_SEQUENCE_API_WEBHOOK_WORKERS": "0",  # addresses in tests are anybody's
+    "POSTROAD_SEQUENCE_API_WEBHOOK_TIMEOUT_SECONDS": "1",
+    "POSTROAD_SEQUENCE_API_WEBHOOK_REFRESH_SECONDS": "0",
 }
 SECOND_RATE_LIMIT = 40
 SECOND_ORIGIN = "https://crm.example.com"
@@ -61,13 +64,18 @@ class Api:
         return await self.http.request(method, f"/v1{path}", headers=headers, **request)
 
 
-def start(database: Database, amqp_url: str, log: Path, **settings: str) -> Process:
+PROGRAM = (sys.executable, "-m", "postroad_sequence_api")
+
+
+def start(
+    database: Database, amqp_url: str, log: Path, *, program: Sequence[str] = PROGRAM, **settings: str
+) -> Process:
     """An API process; it may not listen yet."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROAD_")}
     env = inherited | SETTINGS | settings
     env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
     env["POSTROAD_AMQP_URL"] = amqp_url
-    return Process([sys.executable, "-m", "postroad_sequence_api"], log=log, env=env, name="sequence-api")
+    return Process([*program], log=log, env=env, name="sequence-api")
 
 
 async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:

@@ -23,6 +23,7 @@ SENDER = {
     "name": "n", "from_email": "a@b.example", "from_name": "f", "reply_to": "r@b.example", "esp": "smtp",
     "host": "h", "port": 25, "security": "tls", "username": "u", "password": "p", "max_connections": 1,
 }  # fmt: skip
+HOOK = {"url": "https://8.8.8.8/", "event_types": ["message.opened"], "description": "d", "enabled": True}
 BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/tenants": {"name": "n", "timezone": "UTC", "postal_address": "p"},
     "PATCH /v1/tenant": {"name": "n", "timezone": "UTC", "postal_address": "p"},
@@ -42,11 +43,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/sequences/{id}/enrollments": {"contact_ids": [ID], "all": False},
     "POST /v1/suppressions": {"email": "a@b.example", "reason": "r"},
     "POST /v1/webhook-sources": {"name": "n", "esp": "sendgrid", "public_keys": [FakeSendGrid().public_key]},
+    "POST /v1/webhook-subscriptions": HOOK,
+    "PATCH /v1/webhook-subscriptions/{id}": HOOK,
+    "POST /v1/webhook-subscriptions/{id}/rotate-secret": {"overlap_hours": 1},
+    "POST /v1/webhook-subscriptions/{id}/replay": {"since": "2026-01-01T00:00:00Z"},
     "POST /v1/operator/parking/replay": {"queue": "sender.due", "limit": 1},
 }  # fmt: skip
 """A sound body for every endpoint that takes one."""
 
-MAY_BREAK_LINES = {"html", "text", "attributes.a"}
+MAY_BREAK_LINES = {"html", "text", "attributes.a", "description"}
 """Fields that no mail header shows: line breaks belong there. NUL belongs nowhere."""
 
 EVENT_PICKS = {
@@ -71,6 +76,7 @@ QUERIES: dict[str, dict[str, list[str]]] = {
     "/intents": {"after": ["x"], "limit": ["0"], "sequence_id": ["x"], "enrollment_id": ["\x00"], "sender_id": ["x"],
                  "email": ["x", "\x00"]},
     "/analytics/overview": {"since": ["x", "2026-01-01"], "until": ["yesterday"]},
+    "/webhook-subscriptions": {"after": ["x"], "limit": ["0"]},
     "/operator/parking": {"limit": ["0", "101", "x"]},
 }  # fmt: skip
 """For every parameter of every list, values that it does not take."""
@@ -131,6 +137,8 @@ def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
         "POST /v1/jobs/{id}/cancel",
         *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
           for action in ("pause", "resume", "stop", "activate")),
+        "POST /v1/webhook-subscriptions/{id}/test",
+        "POST /v1/webhook-deliveries/{id}/retry",
     }  # fmt: skip
     posts = {name_of(route) for route in ROUTES if route.method in {"POST", "PUT", "PATCH"}}
     assert posts - takes_none == set(BODIES)
@@ -178,7 +186,7 @@ BROKEN_BODIES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in BODIES if not name.endswith(("archive", "clone"))])
+@pytest.mark.parametrize("name", [name for name in BODIES if not name.endswith(("archive", "clone", "rotate-secret"))])
 async def test_a_body_that_is_no_object_of_json_is_refused(tenant: Tenant, name: str) -> None:
     for shown, body in BROKEN_BODIES.items():
         response = await ask(tenant, name, content=body, headers={"Content-Type": "application/json"})

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 from postroad_sequence_api.app import ROUTES
 
@@ -29,10 +30,15 @@ class Home:
     job_id: str
     suppressed: str
     intent_id: str
+    subscription_id: str
+    delivery_id: str
 
     @property
     def tenant(self) -> Tenant:
         return self.one.tenant
+
+
+HOOK = {"url": "https://8.8.8.8/hook", "event_types": ["webhook.disabled"]}
 
 
 async def furnish(tenant: Tenant) -> Home:
@@ -51,6 +57,19 @@ async def furnish(tenant: Tenant) -> Home:
     intent_id = await tenant.admin.fetchval(
         "SELECT intent_id FROM sequence.intents WHERE tenant_id = $1 LIMIT 1", tenant.tenant_id
     )
+    subscription = await tenant.call("POST", "/webhook-subscriptions", json=HOOK, expect=201)
+    delivery_id = uuid4()
+    await one.insert(
+        "sequence.webhook_deliveries",
+        delivery_id=delivery_id,
+        subscription_id=UUID(subscription["id"]),
+        event_id=delivery_id,
+        event_type="webhook.disabled",
+        occurred_at=await one.now(),
+        body=b"{}",
+        state="dead",
+        settled_at=await one.now(),
+    )
     return Home(
         one=one,
         extra=extra,
@@ -64,6 +83,8 @@ async def furnish(tenant: Tenant) -> Home:
         suppressed=suppressed,
         job_id=imported.job["id"],
         intent_id=str(intent_id),
+        subscription_id=subscription["id"],
+        delivery_id=str(delivery_id),
     )
 
 
@@ -113,6 +134,14 @@ def whole_draft(home: Home) -> dict[str, Any]:
     return {"sender_id": home.one.sequence["sender_id"], "steps": steps(home)}
 
 
+def subscription(home: Home) -> dict[str, str]:
+    return {"id": home.subscription_id}
+
+
+def delivery(home: Home) -> dict[str, str]:
+    return {"id": home.delivery_id}
+
+
 TEXT = {"subject": "s", "html": "h"}
 ADDRESSED = {
     "GET /v1/contacts/{id}": Case(contact),
@@ -152,6 +181,15 @@ ADDRESSED = {
     "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
     "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
+    "GET /v1/webhook-subscriptions/{id}": Case(subscription),
+    "PATCH /v1/webhook-subscriptions/{id}": Case(subscription, lambda _: {"description": "New"}),
+    "POST /v1/webhook-subscriptions/{id}/test": Case(subscription),
+    "POST /v1/webhook-subscriptions/{id}/rotate-secret": Case(subscription),
+    "POST /v1/webhook-subscriptions/{id}/replay": Case(subscription, lambda _: {"since": "2026-01-01T00:00:00Z"}),
+    "GET /v1/webhook-subscriptions/{id}/deliveries": Case(subscription),
+    "GET /v1/webhook-deliveries/{id}": Case(delivery),
+    "POST /v1/webhook-deliveries/{id}/retry": Case(delivery),
+    "DELETE /v1/webhook-subscriptions/{id}": Case(subscription, found=204),
     "GET /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "DELETE /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "GET /v1/jobs/{id}": Case(job),
@@ -198,6 +236,7 @@ LISTS: dict[str, list[Callable[[Home], dict[str, str]]]] = {
     "GET /v1/events": EVENT_PICKS,
     "GET /v1/events/export": EVENT_PICKS,
     "GET /v1/webhook-sources": [nothing],
+    "GET /v1/webhook-subscriptions": [nothing],
     "GET /v1/api-keys": [nothing],
     "GET /v1/jobs": [nothing, lambda _: {"kind": "import"}, lambda _: {"state": "completed"}],
 }
@@ -254,6 +293,7 @@ NAMES_NOTHING = {
     "POST /v1/sequences",  # what its body names is in the table above
     "POST /v1/suppressions",
     "POST /v1/webhook-sources",
+    "POST /v1/webhook-subscriptions",
     "GET /v1/verify",  # its wall is in test_verify
     "GET /v1/operator/parking",
     "POST /v1/operator/parking/replay",
@@ -293,7 +333,8 @@ async def test_another_tenant_s_things_are_404_and_one_s_own_are_there(
 async def everything(tenant: Tenant) -> list[Any]:
     """All rows that the API may write, as they stand."""
     tables = ("contacts", "senders", "templates", "sequences", "sequence_versions", "steps", "enrollments", "intents",
-              "suppressions", "webhook_sources", "api_keys", "jobs")  # fmt: skip
+              "suppressions", "webhook_sources", "webhook_subscriptions", "webhook_deliveries", "api_keys",
+              "jobs")  # fmt: skip
     return [
         await tenant.admin.fetch(f"SELECT * FROM sequence.{table} WHERE tenant_id = $1 ORDER BY 1, 2", tenant.tenant_id)
         for table in tables

@@ -18,6 +18,7 @@ from postroad_common.contracts import (
     ContactUnsubscribedV1,
     Message,
     MessagesDeliveredV1,
+    TrackingRecordedV1,
 )
 from postroad_common.contracts.tokens import TokenKind
 from postroad_stack.eventually import eventually
@@ -27,7 +28,7 @@ from .town import Mail, Tenant, Town
 
 @pytest_asyncio.fixture
 async def heard(tracker: object, module_vhost: str) -> AsyncIterator[list[Message]]:
-    """What arrives at the scheduler's and the sender's queues."""
+    """What arrives at the scheduler's, the sender's and sequence-api's queues."""
     messages: list[Message] = []
 
     async def hear(delivery: Delivery) -> None:
@@ -36,7 +37,7 @@ async def heard(tracker: object, module_vhost: str) -> AsyncIterator[list[Messag
     async with await Broker.connect(module_vhost, name="listener") as broker:
         consumers = [
             Consumer(broker, QUEUES[name], hear, prefetch=10, concurrency=1)
-            for name in ("scheduler.signals", "sender.evidence")
+            for name in ("scheduler.signals", "sender.evidence", "sequence-api.webhooks")
         ]
         async with asyncio.TaskGroup() as group:
             for consumer in consumers:
@@ -129,3 +130,28 @@ async def test_machine_open_signals_nothing(town: Town, heard: list[Message]) ->
     events = await town.events(mill.tenant_id)
     assert [event["machine"] for event in events] == [True, False]
     assert signal.event_id == events[1]["event_id"]
+
+
+async def test_sequence_api_hears_of_every_event_about_somebody_also_when_it_finds_its_message_late(
+    town: Town, heard: list[Message]
+) -> None:
+    mill = await town.tenant()
+    mail, unsettled = await town.mail(mill), await town.mail(mill, "transmitting")
+    event = mill.sendgrid.event
+    known = {"email": mail.email, "ref": mail.ref}
+    early = event("delivered", email="", ref=None, sg_message_id="later.y")
+    nobody = event("delivered", email="nobody@nowhere.example", ref=None, sg_message_id="never.y")
+    machine = event("open", sg_machine_open=True, **known)
+    await town.post(mill.sendgrid_path, mill.sendgrid.request([event("delivered", **known), machine, early, nobody]))
+    await eventually(lambda: len(of(heard, TrackingRecordedV1, mill)) == 2)
+    await town.settle(unsettled, provider_message_id="later")
+
+    await eventually(lambda: len(of(heard, TrackingRecordedV1, mill)) == 3)
+
+    told = [(one.type, one.message_id, one.machine) for one in of(heard, TrackingRecordedV1, mill)]
+    assert sorted(told[:2]) == [("delivered", mail.message_id, False), ("opened", mail.message_id, True)]
+    assert told[2] == ("delivered", unsettled.message_id, False)
+    stored = {event["event_id"]: event for event in await town.events(mill.tenant_id)}
+    for one in of(heard, TrackingRecordedV1, mill):
+        assert one.occurred_at == stored[one.event_id]["occurred_at"]
+        assert (one.contact_id is None, one.sequence_id is None, one.step_key is None) == (False, False, False)

@@ -26,6 +26,9 @@ POINTS: Final = {
     "sender.settled_published": "the settlement is confirmed by the broker, the delivery is not acked",
     "tracker.committed": "events and stops are committed, the answer is not sent",
     "tracker.acknowledged": "a stop is acknowledged, the answer is not sent",
+    "webhooks.recorded": "deliveries of events are committed, the message that told of them is not acked",
+    "webhooks.claimed": "the lease on due deliveries is committed, nothing is posted",
+    "webhooks.answered": "the receiver has answered, the outcome is not committed",
 }
 """Each point by name, with what is true when it is reached. docs/guarantees.md says who recovers."""
 

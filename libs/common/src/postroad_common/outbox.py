@@ -17,7 +17,7 @@ from postroad_common.loops import forever
 from postroad_common.metrics import OUTBOX_AGE, RELAYED
 from postroad_common.telemetry import current_traceparent
 
-Schema: TypeAlias = Literal["sequence", "tracking"]
+Schema: TypeAlias = Literal["sequence", "schedule", "tracking"]
 
 BATCH: Final = 500
 """Rows in hand at once: what a relay that is killed may publish a second time."""
@@ -33,7 +33,7 @@ _TENANTS_LOOKED_AT: Final = 500
 
 _log = structlog.get_logger()
 _SQL: Final[dict[str, Queries]] = {
-    schema: queries("postroad_common", f"{schema}_outbox") for schema in ("sequence", "tracking")
+    schema: queries("postroad_common", f"{schema}_outbox") for schema in ("sequence", "schedule", "tracking")
 }
 
 

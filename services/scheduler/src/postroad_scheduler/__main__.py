@@ -48,6 +48,7 @@ async def build(service: Service[SchedulerSettings]) -> AsyncIterator[None]:
     )
     service.repeat(reconcile, _span(settings.reconcile_seconds), "reconcile")
     service.repeat(partial(count_queues, service.broker), COUNT, "count queues")
+    service.relay("schedule")
     yield
 
 

@@ -29,10 +29,14 @@ from postroad_sequence_api.handlers import (
     templates,
     tenants,
     verify,
+    webhook_deliveries,
     webhook_sources,
+    webhook_subscriptions,
 )
 from postroad_sequence_api.http import ALLOWANCE, CONTEXT
 from postroad_sequence_api.openapi import add_description
+
+_SUBSCRIPTION: Final = "/v1/webhook-subscriptions/{webhook_subscription_id}"
 
 ROUTES: Final = (
     Route("POST", "/v1/tenants", "operator", tenants.create, status=201),
@@ -106,6 +110,17 @@ ROUTES: Final = (
     Route("POST", "/v1/jobs/{job_id}/cancel", Role.editor, jobs.cancel),
     Route("GET", "/v1/jobs/{job_id}/events", Role.viewer, jobs.events, gives=("text/event-stream",)),
     Route("GET", "/v1/jobs/{job_id}/report", Role.viewer, jobs.report, gives=("text/csv", "application/x-ndjson")),
+    Route("POST", "/v1/webhook-subscriptions", Role.owner, webhook_subscriptions.create, status=201),
+    Route("GET", "/v1/webhook-subscriptions", Role.viewer, webhook_subscriptions.list_),
+    Route("GET", _SUBSCRIPTION, Role.viewer, webhook_subscriptions.get),
+    Route("PATCH", _SUBSCRIPTION, Role.owner, webhook_subscriptions.change, edits=True),
+    Route("DELETE", _SUBSCRIPTION, Role.owner, webhook_subscriptions.delete),
+    Route("POST", _SUBSCRIPTION + "/test", Role.owner, webhook_subscriptions.test),
+    Route("POST", _SUBSCRIPTION + "/rotate-secret", Role.owner, webhook_subscriptions.rotate_secret),
+    Route("POST", _SUBSCRIPTION + "/replay", Role.owner, webhook_subscriptions.replay),
+    Route("GET", _SUBSCRIPTION + "/deliveries", Role.viewer, webhook_subscriptions.deliveries),
+    Route("GET", "/v1/webhook-deliveries/{webhook_delivery_id}", Role.viewer, webhook_deliveries.get),
+    Route("POST", "/v1/webhook-deliveries/{webhook_delivery_id}/retry", Role.owner, webhook_deliveries.retry),
     Route("GET", "/v1/verify", Role.viewer, verify.verify),
     Route("GET", "/v1/operator/parking", "operator", parking.list_),
     Route("POST", "/v1/operator/parking/replay", "operator", parking.replay),

@@ -21,6 +21,7 @@ from postroad_sequence_api.api_key_use import UsedKeys
 from postroad_sequence_api.errors import PreconditionFailedError
 from postroad_sequence_api.rate_limits import RateLimits
 from postroad_sequence_api.settings import SequenceApiSettings
+from postroad_sequence_api.webhooks.posting import Poster
 
 
 class Turns:
@@ -52,6 +53,7 @@ class Context:
     pool: Pool
     broker: Broker
     keyring: KeyRing
+    poster: Poster
     wake_relay: Callable[[], None]
     wake_jobs: Callable[[], None]
     stopping: asyncio.Event

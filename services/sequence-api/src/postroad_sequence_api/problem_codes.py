@@ -17,6 +17,7 @@ CODES: Final[Mapping[int, Mapping[str, str]]] = {
     404: {"not_found": "there is no such thing in this tenant; `field` names it when it is not the path's"},
     409: {
         "changed_meanwhile": "somebody else changed it during the request: look and send it again",
+        "disabled": "the webhook subscription is disabled: enable it first",
         "enrolled": "the contact has enrollments, `count` of them",
         "enrollments_running": "enrollments of the sequence still run",
         "illegal_transition": "the thing is in a `state` from which this does not lead on",

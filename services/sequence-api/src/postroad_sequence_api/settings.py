@@ -7,6 +7,12 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from postroad_common.settings import LinkSettings
+from postroad_sequence_api.webhooks.destinations import Reach
+
+
+def _readable_networks(value: str) -> str:
+    Reach.parse(value)
+    return value
 
 
 def _origin(value: str) -> str:
@@ -66,4 +72,30 @@ class SequenceApiSettings(LinkSettings):
     job_report_days: Annotated[float, Field(ge=0)] = Field(
         default=30.0,
         description="How long the report of a job that has ended can be downloaded. Its file is deleted when it ends.",
+    )
+    webhook_workers: Annotated[int, Field(ge=0, le=500)] = Field(
+        default=40, description="Webhook events that this process posts at once; 0: it posts none."
+    )
+    webhook_concurrency: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=5,
+        description="Webhook events that are posted to one subscription at once; one that fails gets one at a time.",
+    )
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        default=15.0, description="How long a webhook's receiver may take to answer."
+    )
+    webhook_refresh_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        default=5.0,
+        description="For how long it is remembered which events a tenant subscribes to: a new subscription may begin "
+        "this much late.",
+    )
+    webhook_disable_hours: Annotated[float, Field(gt=0)] = Field(
+        default=72.0, description="After how long of nothing but failures a webhook subscription is disabled."
+    )
+    webhook_keep_days: Annotated[int, Field(ge=7, le=3650)] = Field(
+        default=30, description="How long webhook deliveries are kept, delivered or not, to be looked at and replayed."
+    )
+    webhook_trusted_networks: Annotated[str, AfterValidator(_readable_networks)] = Field(
+        default="",
+        description="For development and tests: networks such as `127.0.0.1,172.16.0.0/12` to which webhooks may go "
+        "although they are not public, over plain http too. Empty in production: every tenant reaches them.",
     )

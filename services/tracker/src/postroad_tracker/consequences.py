@@ -1,4 +1,4 @@
-"""What follows from a stored event, as values: a stop, a signal, evidence. The same in any order of arrival."""
+"""What follows from a stored event, as values: a stop, and what others are told. The same in any order of arrival."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,18 @@ from postroad_common.contracts import (
     Evidence,
     Message,
     MessagesDeliveredV1,
+    RecordedEvent,
     Signal,
+    TrackingRecordedV1,
 )
 from postroad_common.ids import new_id
 from postroad_tracker.events import BounceType, EventType
 
 MAX_ITEMS: Final = 50
 """Items in one message: enough to take the broker out of the budget, few enough to be one bite."""
+
+MAX_RECORDED: Final = 500
+"""Stored events in one message: nobody waits for these, so the fewest messages."""
 
 StopKind = Literal["replied", "bounced", "complained", "unsubscribed"]
 EvidenceKind = Literal["delivered", "bounced", "opened", "clicked", "replied", "complained", "unsubscribed", "rejected"]
@@ -43,6 +48,8 @@ class StoredEvent:
     message_id: UUID | None = None
     enrollment_id: UUID | None = None
     contact_id: UUID | None = None
+    sequence_id: UUID | None = None
+    step_key: str | None = None
     address: str | None = None
     message_state: str | None = None
     traceparent: str | None = None
@@ -134,6 +141,19 @@ def messages_of(events: Iterable[StoredEvent]) -> list[Message]:
     return messages
 
 
+def records_of(events: Iterable[StoredEvent]) -> list[Message]:
+    """Word of the events that are about somebody, programs' and soft ones too: a message per tenant."""
+    recorded: dict[UUID, list[RecordedEvent]] = defaultdict(list)
+    for event in events:
+        if event.message_id is not None or event.contact_id is not None:
+            recorded[event.tenant_id].append(_recorded(event))
+    return [
+        TrackingRecordedV1(tenant_id=tenant_id, items=tuple(items[start : start + MAX_RECORDED]))
+        for tenant_id, items in recorded.items()
+        for start in range(0, len(items), MAX_RECORDED)
+    ]
+
+
 def _signal_type(event: StoredEvent) -> type[Message] | None:
     """Opens and clicks by programs signal nothing, and neither do bounces that stop nothing."""
     if event.contact_id is None or event.machine:
@@ -155,6 +175,22 @@ def _signal(event: StoredEvent) -> Signal:
         bounce_type=event.bounce_type.value if event.bounce_type else None,
         url=event.url,
         traceparent=event.traceparent,
+    )
+
+
+def _recorded(event: StoredEvent) -> RecordedEvent:
+    return RecordedEvent(
+        event_id=event.event_id,
+        type=event.type.value,
+        occurred_at=event.occurred_at,
+        message_id=event.message_id,
+        enrollment_id=event.enrollment_id,
+        contact_id=event.contact_id,
+        sequence_id=event.sequence_id,
+        step_key=event.step_key,
+        bounce_type=event.bounce_type.value if event.bounce_type else None,
+        url=event.url,
+        machine=event.machine,
     )
 
 

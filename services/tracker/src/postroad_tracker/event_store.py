@@ -13,7 +13,7 @@ import orjson
 from postroad_common import outbox
 from postroad_common.db import AnyConnection, queries
 from postroad_common.personal import without_addresses
-from postroad_tracker.consequences import Stop, StoredEvent, messages_of, stop_of
+from postroad_tracker.consequences import Stop, StoredEvent, messages_of, records_of, stop_of
 from postroad_tracker.events import BounceType, EventType, NormalisedEvent
 from postroad_tracker.matching import Claim, contact_address
 from postroad_tracker.submission import Submission
@@ -58,13 +58,13 @@ async def store_events(conn: AnyConnection, rows: Collection[EventRow]) -> Fresh
 
 
 async def follow_up(conn: AnyConnection, events: Iterable[StoredEvent]) -> list[Stop]:
-    """Write the stops and signals of newly stored or newly matched events, in the transaction of the caller."""
+    """Write the stops and messages of newly stored or newly matched events, in the transaction of the caller."""
     known = list(events)
     stops = [stop for event in known if (stop := stop_of(event))]
     if stops:
         rows = [(s.tenant_id, s.stop_id, s.kind, s.event_id, s.enrollment_id, s.contact_id, s.email) for s in stops]
         await conn.execute(_stops.add, *_columns(rows, 7))
-    messages = messages_of(known)
+    messages = messages_of(known) + records_of(known)
     if messages:
         await outbox.enqueue(conn, "tracking", messages)
     return stops
@@ -135,6 +135,8 @@ def _stored(record: asyncpg.Record, traceparent: str | None) -> StoredEvent:
         message_id=record["message_id"],
         enrollment_id=record["enrollment_id"],
         contact_id=record["contact_id"],
+        sequence_id=record["sequence_id"],
+        step_key=record["step_key"],
         address=record["address"],
         message_state=record["message_state"],
         traceparent=traceparent,

@@ -63,7 +63,7 @@ def import_(
         elif wait:
             await show_import(client, job)
         else:
-            output.print(plain(f"The import is job {job.id}. Follow it: postroad jobs watch {job.id}"))
+            output.print(plain(f"The import is job {job.id}. Follow it:\npostroad jobs watch {job.id}"))
 
     as_tenant(work)
 

@@ -99,6 +99,10 @@ SCHEDULER_SIGNALS: Final = Queue(
 SENDER_DUE: Final = Queue("sender.due", ("steps.due.v1",))
 SENDER_EVIDENCE: Final = Queue("sender.evidence", ("messages.delivered.v1",))
 TRACKER_HITS: Final = Queue("tracker.hits", ("tracking.hits.v1",))
+SEQUENCE_API_WEBHOOKS: Final = Queue(
+    "sequence-api.webhooks",
+    ("enrollments.created.v1", "enrollments.ended.v1", "steps.settled.v1", "tracking.recorded.v1"),
+)
 
 QUEUES: Final[Mapping[str, Queue]] = {
     queue.name: queue
@@ -109,6 +113,7 @@ QUEUES: Final[Mapping[str, Queue]] = {
         SENDER_DUE,
         SENDER_EVIDENCE,
         TRACKER_HITS,
+        SEQUENCE_API_WEBHOOKS,
     )
 }
 """Every work queue by name."""

@@ -3,8 +3,10 @@
 from postroad_common.contracts.base import REGISTRY, Message, Part, from_bytes
 from postroad_common.contracts.enrollments import (
     EnrollmentCreated,
+    EnrollmentEnded,
     EnrollmentIntentChangedV1,
     EnrollmentsCreatedV1,
+    EnrollmentsEndedV1,
     SequenceStateChangedV1,
 )
 from postroad_common.contracts.signals import (
@@ -19,7 +21,7 @@ from postroad_common.contracts.signals import (
     Signal,
 )
 from postroad_common.contracts.steps import Outcome, StepDue, StepsDueV1, StepSettled, StepsSettledV1
-from postroad_common.contracts.tracking import TrackingHit, TrackingHitsV1
+from postroad_common.contracts.tracking import RecordedEvent, TrackingHit, TrackingHitsV1, TrackingRecordedV1
 
 __all__ = [
     "REGISTRY",
@@ -30,13 +32,16 @@ __all__ = [
     "ContactRepliedV1",
     "ContactUnsubscribedV1",
     "EnrollmentCreated",
+    "EnrollmentEnded",
     "EnrollmentIntentChangedV1",
     "EnrollmentsCreatedV1",
+    "EnrollmentsEndedV1",
     "Evidence",
     "Message",
     "MessagesDeliveredV1",
     "Outcome",
     "Part",
+    "RecordedEvent",
     "SequenceStateChangedV1",
     "Signal",
     "StepDue",
@@ -45,5 +50,6 @@ __all__ = [
     "StepsSettledV1",
     "TrackingHit",
     "TrackingHitsV1",
+    "TrackingRecordedV1",
     "from_bytes",
 ]

@@ -1,6 +1,7 @@
-"""What sequence-api tells the scheduler: who was enrolled, and what is wanted of whom."""
+"""Enrollments: who was enrolled and what is wanted of whom (by sequence-api), and who ended (by the scheduler)."""
 
-from typing import Annotated, ClassVar
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -37,3 +38,21 @@ class SequenceStateChangedV1(Message):
 
     type: ClassVar[str] = "sequences.state_changed.v1"
     sequence_id: UUID
+
+
+class EnrollmentEnded(Part):
+    """One enrollment that will not go on."""
+
+    enrollment_id: UUID
+    contact_id: UUID
+    sequence_id: UUID
+    version: int
+    state: Literal["completed", "replied", "bounced", "unenrolled", "failed"]
+    ended_at: datetime
+
+
+class EnrollmentsEndedV1(Message):
+    """Enrollments ended."""
+
+    type: ClassVar[str] = "enrollments.ended.v1"
+    items: Annotated[tuple[EnrollmentEnded, ...], Field(min_length=1, max_length=500)]

@@ -20,9 +20,12 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequenc
     sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
-    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, tracking.outbox TO postroad_views;
-GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs, schedule.progress,
-    delivery.messages, delivery.incarnations, tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
+    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, schedule.outbox, tracking.outbox TO postroad_views;
+GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs,
+    sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
+GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
+GRANT SELECT ON delivery.messages, delivery.incarnations TO postroad_definer;
+GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
 
 -- sequence-api writes schema sequence.
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
@@ -37,21 +40,25 @@ GRANT UPDATE (name, timezone, postal_address) ON sequence.tenants TO postroad_se
 GRANT UPDATE (intent, intent_at) ON sequence.enrollments TO postroad_sequence_api;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON sequence.intents TO postroad_sequence_api;
 GRANT UPDATE, DELETE ON sequence.outbox TO postroad_sequence_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.idempotency_keys TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.idempotency_keys, sequence.webhook_subscriptions,
+    sequence.webhook_deliveries TO postroad_sequence_api;
+GRANT SELECT, INSERT ON sequence.webhook_attempts TO postroad_sequence_api;
 GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer),
     sequence.tenants_with_idempotency_keys(interval, integer), sequence.tenants_with_jobs(uuid, integer),
-    sequence.tenants_with_job_remains(interval, integer) TO postroad_sequence_api;
+    sequence.tenants_with_job_remains(interval, integer), sequence.tenants_with_webhooks_due(uuid, integer),
+    sequence.tenants_with_old_webhooks(interval, integer) TO postroad_sequence_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
 
 -- scheduler writes schema schedule, and frees the slot of an enrollment that it ends.
 GRANT USAGE ON SCHEMA schedule, sequence TO postroad_scheduler;
 GRANT SELECT, INSERT, UPDATE ON schedule.progress TO postroad_scheduler;
 GRANT SELECT, INSERT ON schedule.decisions TO postroad_scheduler;
+GRANT SELECT, INSERT, UPDATE, DELETE ON schedule.outbox TO postroad_scheduler;
 GRANT SELECT, DELETE ON sequence.active_slots TO postroad_scheduler;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.sequence_versions, views.steps, views.enrollments,
     views.senders, views.sender_state, views.stops, views.suppressed_addresses TO postroad_scheduler;
-GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_enrolled(uuid, integer)
-    TO postroad_scheduler;
+GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_enrolled(uuid, integer),
+    schedule.tenants_with_outbox(integer) TO postroad_scheduler;
 
 -- sender writes schema delivery.
 GRANT USAGE ON SCHEMA delivery TO postroad_sender;

@@ -1,5 +1,6 @@
 """Progress rows: read under lock, with what bears on them, and written as decided."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -8,12 +9,17 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from postroad_common.contracts import EnrollmentEnded, EnrollmentsEndedV1
 from postroad_common.db import AnyConnection, queries
+from postroad_common.outbox import enqueue
 from postroad_engine.facts import ContactView, Facts, Intent
 from postroad_engine.reasons import SequenceState, StopKind
 from postroad_scheduler.values import Beginning, Change, Claimed, Key, Progress, Situation
 
 _SQL: Final = queries("postroad_scheduler", "progress")
+
+ENDED_PER_MESSAGE: Final = 500
+"""As many as the contract takes."""
 
 
 async def lock_running(conn: AnyConnection, keys: Sequence[Key]) -> list[Progress]:
@@ -36,14 +42,16 @@ async def read_situations(conn: AnyConnection, keys: Sequence[Key]) -> dict[Key,
 
 
 async def take_up(conn: AnyConnection, beginnings: Sequence[Beginning], now: datetime) -> list[Key]:
-    """Begin; the enrollments that had not begun before."""
+    """Begin; the enrollments that had not begun before. Of those that end at once the others are told."""
     rows = await conn.fetch(_SQL.take_up, *_columns(beginnings, len(Beginning._fields)), now)
+    await _tell_ended(conn, rows, now)
     return [(row["tenant_id"], row["enrollment_id"]) for row in rows]
 
 
 async def apply(conn: AnyConnection, changes: Sequence[Change], now: datetime) -> list[Key]:
-    """Write; the enrollments whose row was still as it had been read."""
+    """Write; the enrollments whose row was still as it had been read. Of those that end the others are told."""
     rows = await conn.fetch(_SQL.apply, *_columns(changes, len(Change._fields)), now)
+    await _tell_ended(conn, rows, now)
     return [(row["tenant_id"], row["enrollment_id"]) for row in rows]
 
 
@@ -51,6 +59,21 @@ async def running_of_contacts(conn: AnyConnection, tenant_id: UUID, contacts: Se
     """The enrollments of these contacts that have not ended."""
     rows = await conn.fetch(_SQL.running_of_contacts, tenant_id, contacts)
     return [(tenant_id, row["enrollment_id"]) for row in rows]
+
+
+async def _tell_ended(conn: AnyConnection, rows: Iterable[Record], now: datetime) -> None:
+    """Put those that ended into the outbox, in the transaction that ends them."""
+    ended: dict[UUID, list[EnrollmentEnded]] = defaultdict(list)
+    for row in rows:
+        if row["phase"] == "ended":
+            ended[row["tenant_id"]].append(EnrollmentEnded.model_validate({**row, "ended_at": now}))
+    if ended:
+        messages = (
+            EnrollmentsEndedV1(tenant_id=tenant_id, items=tuple(items[start : start + ENDED_PER_MESSAGE]))
+            for tenant_id, items in ended.items()
+            for start in range(0, len(items), ENDED_PER_MESSAGE)
+        )
+        await enqueue(conn, "schedule", messages)
 
 
 def _columns(rows: Iterable[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:

@@ -90,7 +90,7 @@ begun AS (
            CASE g.state WHEN 'failed' THEN $20::timestamptz END
     FROM given g
     ON CONFLICT (tenant_id, enrollment_id) DO NOTHING
-    RETURNING tenant_id, enrollment_id, phase
+    RETURNING tenant_id, enrollment_id, contact_id, sequence_id, version, state, phase
 ),
 noted AS (
     INSERT INTO schedule.decisions
@@ -103,7 +103,7 @@ freed AS (
     DELETE FROM sequence.active_slots s USING begun b
     WHERE b.phase = 'ended' AND s.tenant_id = b.tenant_id AND s.enrollment_id = b.enrollment_id
 )
-SELECT tenant_id, enrollment_id, phase FROM begun;
+SELECT tenant_id, enrollment_id, contact_id, sequence_id, version, state, phase FROM begun;
 
 -- name: apply
 -- Writes what was decided over locked rows, each only if nobody has changed it since it was read (fence), notes the
@@ -134,7 +134,7 @@ changed AS (
     FROM given g
     WHERE p.tenant_id = g.tenant_id AND p.enrollment_id = g.enrollment_id
       AND p.fence = g.fence AND p.phase <> 'ended'
-    RETURNING p.tenant_id, p.enrollment_id, p.phase
+    RETURNING p.tenant_id, p.enrollment_id, p.contact_id, p.sequence_id, p.version, p.state, p.phase
 ),
 noted AS (
     INSERT INTO schedule.decisions
@@ -148,7 +148,7 @@ freed AS (
     DELETE FROM sequence.active_slots s USING changed c
     WHERE c.phase = 'ended' AND s.tenant_id = c.tenant_id AND s.enrollment_id = c.enrollment_id
 )
-SELECT tenant_id, enrollment_id, phase FROM changed;
+SELECT tenant_id, enrollment_id, contact_id, sequence_id, version, state, phase FROM changed;
 
 -- name: running_of_contacts
 -- The enrollments of contacts that have not ended. $1 tenant, $2 contacts.

@@ -2,12 +2,12 @@
 
 import asyncio
 import base64
-import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import Literal
 
+from postroad_common.addresses import is_public
 from postroad_sender.errors import ConnectionEndedError
 from postroad_sender.smtp.connection import Connection, Timeouts
 from postroad_sender.smtp.replies import Phase, Reply
@@ -88,25 +88,6 @@ async def _addresses(server: Server, dialing: Dialing) -> list[str] | DialFailur
         return addresses
     public = [address for address in addresses if is_public(address)]
     return public or DialFailure(Phase.CONNECT, None, f"{server.host} has no public address")
-
-
-def is_public(address: str) -> bool:
-    """Whether anyone can reach an address: not private, loopback, link-local, shared, multicast, or mapped to one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.is_site_local:
-            return False
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip in NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        if ip.is_reserved:  # IPv4-compatible addresses and local NAT64 (RFC 8215) among them
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 async def _open(address: str, server: Server, dialing: Dialing) -> Connection:

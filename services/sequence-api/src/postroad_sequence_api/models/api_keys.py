@@ -25,7 +25,9 @@ NOUNS: Final = (
     "templates",
     "tenants",
     "verify",
+    "webhook-deliveries",
     "webhook-sources",
+    "webhook-subscriptions",
 )
 """What scopes are for: the handlers' files."""
 

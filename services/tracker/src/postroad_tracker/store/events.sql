@@ -78,7 +78,7 @@ WITH incoming AS MATERIALIZED (
     FROM fresh WHERE coalesce(recipient, ip, user_agent) IS NOT NULL
 )
 SELECT tenant_id, event_id, received_at, happened_at AS occurred_at, type, bounce_type, url, machine, message_id,
-       enrollment_id, contact_id, coalesce(message_recipient, address) AS address, message_state
+       enrollment_id, contact_id, sequence_id, step_key, coalesce(message_recipient, address) AS address, message_state
 FROM fresh;
 
 -- name: keep_raw
@@ -130,7 +130,7 @@ WITH young AS MATERIALIZED (
     RETURNING event_id
 )
 SELECT f.tenant_id, f.event_id, f.received_at, f.occurred_at, f.type, f.bounce_type, f.url, f.machine, f.message_id,
-       f.enrollment_id, f.contact_id, f.recipient AS address, f.state AS message_state
+       f.enrollment_id, f.contact_id, f.sequence_id, f.step_key, f.recipient AS address, f.state AS message_state
 FROM found f JOIN matched USING (event_id);
 
 -- name: tenants_with_unmatched

@@ -42,6 +42,8 @@ $$
     SELECT o.tenant_id, 'sequence', count(*), min(o.created_at) FROM sequence.outbox o GROUP BY o.tenant_id
     UNION ALL
     SELECT o.tenant_id, 'tracking', count(*), min(o.created_at) FROM tracking.outbox o GROUP BY o.tenant_id
+    UNION ALL
+    SELECT o.tenant_id, 'schedule', count(*), min(o.created_at) FROM schedule.outbox o GROUP BY o.tenant_id
 $$;
 -- Sender processes that live, or that died with messages on the wire which nobody has judged yet.
 CREATE FUNCTION monitor.incarnations()

@@ -1,8 +1,8 @@
-"""Where the sender may connect to: a tenant names the host, so only public addresses count."""
+"""Which addresses count as public: a tenant names mail servers and webhook receivers."""
 
 import pytest
 
-from postroad_sender.smtp.dial import is_public
+from postroad_common.addresses import is_public
 
 PRIVATE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255",
@@ -11,7 +11,7 @@ PRIVATE = [
     "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12:3456::1", "ff02::1", "2001:db8::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a00:1",
     "2002:7f00:1::", "2002:a00:1::", "fec0::1", "::ffff:0.0.0.0", "100::1", "ff0e::1",
-    "::127.0.0.1", "::10.0.0.1", "64:ff9b:1::7f00:1",
+    "::127.0.0.1", "::10.0.0.1", "64:ff9b:1::7f00:1", "192.0.0.192", "192.88.99.1", "3fff::1", "5f00::1", "2001:2::1",
 ]  # fmt: skip
 PUBLIC = [
     "8.8.8.8",

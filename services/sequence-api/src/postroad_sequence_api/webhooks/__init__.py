@@ -1,0 +1,1 @@
+"""Outbound webhooks: events become deliveries, deliveries are signed and posted until the receiver has them."""
