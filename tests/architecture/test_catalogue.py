@@ -17,10 +17,12 @@ LOGIN_ROLES = [
 
 WITHOUT_TENANT = {
     "delivery.incarnations": "a sender process serves all tenants; the row holds host, pid and times only",
+    "delivery.setbacks": "as delivery.incarnations, of which it tells",
+    "sequence.installation": "the one row that says on which server the database may send",
 }
 """Tables without a tenant, each with the reason."""
 
-VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath"}
+VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath", "views.hold": "of the whole database"}
 
 ACROSS_TENANTS = {
     "sequence.tenants_with_idempotency_keys",

@@ -48,7 +48,7 @@ VALUES = {
     ("postroad_amqp_handled_messages_total", "fate"): {"done", "retried", "failed", "split", "parked"},
     ("postroad_amqp_queued_messages", "queue"): set(QUEUES),
     ("postroad_database_connections", "state"): {"busy", "idle"},
-    ("postroad_ready", "check"): {"database", "broker", "process"},
+    ("postroad_ready", "check"): {"database", "broker", "process", "hold"},
 }
 """What a label may say, where it is one of a few words."""
 FREE = {("postroad_http_request_seconds_count", "status"), ("postroad_http_request_seconds_count", "route")} | {

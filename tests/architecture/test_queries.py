@@ -13,8 +13,10 @@ ROLE_OF_COMMON = {
     "sequence_outbox": "postroad_sequence_api",
     "schedule_outbox": "postroad_scheduler",
     "tracking_outbox": "postroad_tracker",
+    "hold": "postroad_scheduler",
 }
-"""A service's package is called as its role; the common package's statements are run by the one whose outbox it is."""
+"""A service's package is called as its role; the common package's statements are run by the one whose outbox it is,
+or that looks."""
 
 
 def statements() -> list[tuple[str, str, str, str]]:

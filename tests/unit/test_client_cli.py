@@ -317,3 +317,42 @@ def test_applying_the_example_twice_changes_nothing_the_second_time(api: FakeApi
     shown = said("sequences", "apply", example, "--activate")
     assert "New Customer Onboarding is active (version 1" in shown
     assert [step["delay"] for step in api.bodies("POST", "/sequences")[0]["steps"]] == [0, 6, 6]
+
+
+HELD = {
+    "held": True,
+    "because": "its rows were copied: it was restored",
+    "held_at": "2026-11-22T10:00:00Z",
+    "last_beat_at": "2026-11-22T09:00:00Z",
+    "lost_from": None,
+    "lost_until": None,
+    "reconciling_at": None,
+    "released_at": None,
+    "waiting": 3,
+    "transmitting": 0,
+    "may_have_been_sent": 0,
+    "advice": "Nothing is sent.",
+}
+
+
+def test_restore_says_why_the_database_is_held_and_what_to_do(api: FakeApi) -> None:
+    api.answer("GET", "/operator/restore", HELD)
+    text = said("restore", "status")
+    assert "its rows were copied" in text
+    assert "Nothing is sent." in text
+
+
+def test_restore_evidence_finds_our_message_ids_in_any_log_and_sends_each_once(api: FakeApi, tmp_path: Path) -> None:
+    api.answer(
+        "POST", "/operator/restore/evidence", {"proving": 1, "known": 0, "not_found": 1, "examples_not_found": []}
+    )
+    log = tmp_path / "mail.log"
+    ours = "c7276b48acf856b0adb3a291e18131e9@post.example"
+    log.write_text(f"Nov 22 smtp[1]: message-id=<{ours}>, status=sent\nagain <{ours}> \xff\nid=<CAx@gmail.example>\n")
+    assert "1 unknown messages were sent" in said("restore", "evidence", str(log))
+    assert api.bodies("POST", "/operator/restore/evidence") == [{"message_ids": [ours]}]
+
+
+def test_restore_release_that_is_refused_says_why(api: FakeApi) -> None:
+    api.problem("POST", "/operator/restore/release", 409, "not_reconciled", detail="No.")
+    assert "No." in said("restore", "release", code=2)

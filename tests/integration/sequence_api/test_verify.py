@@ -215,6 +215,17 @@ async def never_taken_up(one: Enrolled) -> dict[str, Any]:
     return {"enrollment_id": str(stuck.enrollment_id), "what": "enrollment not taken up"}
 
 
+async def waits_for_a_lost_time(one: Enrolled) -> dict[str, Any]:
+    """The database was restored two hours ago, and the step was due before."""
+    await one.tenant.admin.execute(
+        "UPDATE sequence.installation SET lost_until = postroad.now() - interval '2 hours',"
+        " written_by = pg_current_xact_id()::text::bigint"
+    )
+    lost = await one.tenant.enrolled()
+    await lost.taken_up(next_due_at=await one.now("-3 hours"), wake_at=await one.now("1 hour"))
+    return {"enrollment_id": str(lost.enrollment_id), "step_key": "step-1"}
+
+
 async def transmitting_by_a_dead_process(one: Enrolled) -> dict[str, Any]:
     dead = new_id()
     await one.tenant.admin.execute(
@@ -299,6 +310,7 @@ PLANTED: list[tuple[str, Plant]] = [
     ("stuck", transmitting_by_a_dead_process),
     ("stuck", not_relayed),
     ("stuck", stop_not_acknowledged),
+    ("lost_step_waits", waits_for_a_lost_time),
     ("slot_differs", slot_lost),
     ("slot_differs", slot_kept),
     ("event_not_once", event_without_key),

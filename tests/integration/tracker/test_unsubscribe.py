@@ -94,3 +94,23 @@ async def test_browser_with_a_damaged_link_sees_a_page(town: Town) -> None:
         assert (answer.status_code, "This link does not work" in answer.text) == (404, True)
     answer = await town.http.post("/u/damaged", data=ONE_CLICK)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_unsubscribe_of_a_message_that_a_restored_database_does_not_have_yet_is_to_be_tried_again(
+    town: Town,
+) -> None:
+    """Until the lost time is reconciled: to say that the link is not known would lose the stop."""
+    mail = await town.mail(await town.tenant())
+    token = town.token(TokenKind.UNSUBSCRIBE, mail)
+    await town.admin.execute(
+        """
+        INSERT INTO sequence.installation (system_identifier, timeline, database_oid, written_by, held_at, held_because)
+        SELECT s.system_identifier, postroad.timeline(), d.oid, pg_current_xact_id()::text::bigint, now(), 'restored'
+        FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
+        """
+    )
+    await town.admin.execute("DELETE FROM delivery.messages WHERE message_id = $1", mail.message_id)
+    answer = await town.http.post(f"/u/{token}", data=ONE_CLICK)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    await town.admin.execute("DELETE FROM sequence.installation")
+    assert (await town.http.post(f"/u/{token}", data=ONE_CLICK)).status_code == 404

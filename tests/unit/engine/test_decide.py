@@ -133,6 +133,15 @@ def test_a_step_too_late_for_its_preferred_time_goes_at_the_next() -> None:
     assert decision.reasons[-1] == Overdue(at("2026-03-05T09:00+01:00"))
 
 
+def test_a_step_that_may_have_been_sent_before_a_restore_keeps_its_due_time_however_late() -> None:
+    decision = ask(now=7 * DAY, facts=Facts(keeps_due_until=NOW))
+    assert isinstance(decision, Send)
+    assert decision.due_at == NOW
+    later = ask(now=7 * DAY, facts=Facts(keeps_due_until=NOW - HOUR))
+    assert isinstance(later, Send)
+    assert later.due_at == NOW + 7 * DAY
+
+
 def test_how_late_is_too_late_is_a_setting() -> None:
     decision = ask(now=2 * HOUR, policy=Policy(send_within=HOUR))
     assert decision.reasons[-1] == Overdue(NOW)

@@ -12,10 +12,12 @@ from postroad_engine.gate import Disposition, GateFacts, Go, Stop, gate
 from postroad_engine.reasons import (
     AlreadyEnded,
     ContactGone,
+    DatabaseHeld,
     EnrollmentPaused,
     EnrollmentStopped,
     Expired,
     IncarnationExpired,
+    MayHaveBeenSent,
     NotOurs,
     Reason,
     SenderPaused,
@@ -29,7 +31,10 @@ from tests.unit.engine.examples import DAY, HOUR, NOW
 
 OPEN = GateFacts(
     now=NOW,
+    due_at=NOW,
     send_before=NOW + DAY,
+    held=False,
+    lost_until=None,
     contact_exists=True,
     sequence_state=SequenceState.ACTIVE,
     intent=Intent.RUN,
@@ -52,6 +57,8 @@ def obstacle(change: dict[str, object], reason: Reason, disposition: Disposition
 OBSTACLES: list[Obstacle] = [
     ({"row_is_ours": False}, NotOurs(), Disposition.ABANDONED),
     ({"incarnation_live": False}, IncarnationExpired(), Disposition.HELD),
+    ({"lost_until": NOW}, MayHaveBeenSent(NOW, NOW), Disposition.UNKNOWN),
+    ({"held": True}, DatabaseHeld(), Disposition.HELD),
     ({"contact_exists": False}, ContactGone(), Disposition.CANCELLED),
     *[obstacle({"stops": frozenset({kind})}, Suppressed(kind), Disposition.CANCELLED) for kind in StopKind],
     ({"intent": Intent.STOP}, EnrollmentStopped(), Disposition.CANCELLED),

@@ -61,11 +61,12 @@ def test_a_reason_says_itself_in_one_english_sentence(reason: Reason) -> None:
 
 def test_the_kinds_are_a_contract() -> None:
     assert [cls.kind for cls in KINDS] == [
-        "already_ended", "cannot_decide", "connection_failed", "contact_gone", "delay_after", "enrollment_paused",
-        "enrollment_stopped", "expired", "incarnation_expired", "no_answer_from_sender", "not_ours",
-        "outcome_unknown", "overdue", "preferred_time", "refused", "render_failed", "retries_exhausted", "retry_at",
-        "sender_paused", "sequence_finished", "sequence_inactive", "server_answered", "settled_by_evidence",
-        "step_gone", "suppressed", "time_skipped", "unrecognised", "zone_fallback",
+        "already_ended", "cannot_decide", "connection_failed", "contact_gone", "database_held",
+        "delay_after", "enrollment_paused", "enrollment_stopped", "expired", "incarnation_expired",
+        "may_have_been_sent", "no_answer_from_sender", "not_ours", "outcome_unknown", "overdue",
+        "preferred_time", "refused", "render_failed", "retries_exhausted", "retry_at", "sender_paused",
+        "sequence_finished", "sequence_inactive", "server_answered", "settled_by_evidence", "step_gone",
+        "suppressed", "time_skipped", "unrecognised", "zone_fallback",
     ]  # fmt: skip
 
 

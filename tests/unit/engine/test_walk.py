@@ -231,7 +231,10 @@ class Walk(RuleBasedStateMachine):
         assert isinstance(self.decision, Send)
         return GateFacts(
             now=self.now,
+            due_at=self.decision.due_at,
             send_before=self.decision.send_before,
+            held=False,
+            lost_until=None,
             contact_exists=self.contact is not None,
             sequence_state=self.facts.sequence_state,
             intent=self.facts.intent,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
@@ -65,6 +66,35 @@ class Client:
         """Give parked messages back to their queue, oldest first; returns how many went."""
         body = {"queue": queue, "limit": limit}
         return int((await self._api.call("POST", "/operator/parking/replay", json=body))["replayed"])
+
+    async def restore_status(self) -> m.RestoreStatus:
+        """Whether the database may send, and how far a restored one is reconciled."""
+        return m.RestoreStatus.model_validate(await self._api.call("GET", "/operator/restore"))
+
+    async def restore_hold(self, because: str) -> m.RestoreStatus:
+        """Send nothing from now on."""
+        return await self._restore("hold", {"because": because})
+
+    async def restore_reconcile(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> m.RestoreStatus:
+        """Record as unknown what may have been sent in the lost time, whose ends may be given."""
+        ends = {"since": since, "until": until}
+        return await self._restore(
+            "reconcile", {name: end.isoformat() for name, end in ends.items() if end is not None}
+        )
+
+    async def restore_evidence(self, message_ids: Sequence[str]) -> m.EvidenceTaken:
+        """Settle unknown messages by at most 5,000 Message-IDs that were seen."""
+        body = {"message_ids": list(message_ids)}
+        return m.EvidenceTaken.model_validate(await self._api.call("POST", "/operator/restore/evidence", json=body))
+
+    async def restore_release(self, *, nothing_lost: bool = False) -> m.RestoreStatus:
+        """Let the database send; ProblemError names the tenants whose rules do not hold."""
+        return await self._restore("release", {"nothing_lost": nothing_lost})
+
+    async def _restore(self, verb: str, body: Mapping[str, Any]) -> m.RestoreStatus:
+        return m.RestoreStatus.model_validate(await self._api.call("POST", f"/operator/restore/{verb}", json=body))
 
     # Contacts
 

@@ -313,6 +313,32 @@ class ParkedQueue(Model):
     messages: tuple[ParkedMessage, ...]
 
 
+class RestoreStatus(Model):
+    """Whether the database may send, and how far a restored one is reconciled."""
+
+    held: bool
+    because: str | None
+    held_at: datetime | None
+    last_beat_at: datetime | None
+    lost_from: datetime | None
+    lost_until: datetime | None
+    reconciling_at: datetime | None
+    released_at: datetime | None
+    waiting: int
+    transmitting: int
+    may_have_been_sent: int
+    advice: str
+
+
+class EvidenceTaken(Model):
+    """What Message-IDs prove."""
+
+    proving: int
+    known: int
+    not_found: int
+    examples_not_found: tuple[str, ...]
+
+
 class WebhookSource(Model):
     """A webhook source; url is what the provider posts to. Credentials are shown once, when it is made."""
 

@@ -67,6 +67,9 @@ READY: Final = Gauge(
     ["check"],
     registry=REGISTRY,
 )
+DATABASE_HELD: Final = Gauge(
+    "postroad_database_held", "1 while the database may not send, as after a restore.", registry=REGISTRY
+)
 REQUESTS: Final = Histogram(
     "postroad_http_request_seconds",
     "HTTP requests by route and status.",

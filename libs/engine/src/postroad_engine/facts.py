@@ -60,7 +60,8 @@ class Facts:
     """What else bears on a decision, as it is now.
 
     `stops` are the kinds of every stop of this enrollment and every suppression of its contact's address.
-    `sender_paused_until` is the end of a pause that Postroad made itself.
+    `sender_paused_until` is the end of a pause that Postroad made itself. `keeps_due_until`: what was due up to then
+    stays due then, since it may have been sent before the database was restored; None: it never was.
     """
 
     intent: Intent = Intent.RUN
@@ -69,6 +70,7 @@ class Facts:
     sender_paused_by_person: bool = False
     sender_paused_until: datetime | None = None
     tenant_timezone: str | None = None
+    keeps_due_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

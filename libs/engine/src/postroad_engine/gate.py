@@ -3,9 +3,10 @@
 Asked in this order; the first that says no is the answer.
 
 1. the ledger row is still this sender's to transmit, and its incarnation is alive: else nothing below matters
-2. what ends the enrollment: no contact, ended, stopped, replied or suppressed, sequence archived
-3. what only holds it: paused, sequence not active, sender paused by a person or by Postroad
-4. its last moment has not passed
+2. the database was restored: nothing goes, and what may have been sent before that never will
+3. what ends the enrollment: no contact, ended, stopped, replied or suppressed, sequence archived
+4. what only holds it: paused, sequence not active, sender paused by a person or by Postroad
+5. its last moment has not passed
 
 What ends comes before what holds, so that a stop is final also while something is paused.
 """
@@ -19,10 +20,12 @@ from postroad_engine.facts import Intent
 from postroad_engine.reasons import (
     AlreadyEnded,
     ContactGone,
+    DatabaseHeld,
     EnrollmentPaused,
     EnrollmentStopped,
     Expired,
     IncarnationExpired,
+    MayHaveBeenSent,
     NotOurs,
     Reason,
     SenderPaused,
@@ -39,6 +42,7 @@ class Disposition(StrEnum):
 
     HELD = "held"  # it comes back with a later attempt
     CANCELLED = "cancelled"  # for good
+    UNKNOWN = "unknown"  # for good: it may have been sent in a life of the database that is lost
     ABANDONED = "abandoned"  # somebody else's by now: write nothing
 
 
@@ -47,11 +51,15 @@ class GateFacts:
     """What the sender reads after its row is committed as transmitting.
 
     `progress_state` is None when there is no progress row. `stops` are the kinds of every stop of the enrollment and
-    suppression of the address. `now` is the database's.
+    suppression of the address. `now` is the database's. `held`: the database is held. `lost_until`: what was due up to
+    then may have been sent before the database was restored; None: it never was.
     """
 
     now: datetime
+    due_at: datetime
     send_before: datetime
+    held: bool
+    lost_until: datetime | None
     contact_exists: bool
     sequence_state: SequenceState
     intent: Intent
@@ -87,11 +95,19 @@ def gate(facts: GateFacts) -> Verdict:
         return Stop(NotOurs(), Disposition.ABANDONED)
     if not facts.incarnation_live:
         return Stop(IncarnationExpired(), Disposition.HELD)
+    if (stop := _after_restore(facts)) is not None:
+        return stop
     if (reason := _end(facts)) is not None:
         return Stop(reason, Disposition.CANCELLED)
     if (reason := _hold(facts)) is not None:
         return Stop(reason, Disposition.HELD)
     return _GO
+
+
+def _after_restore(facts: GateFacts) -> Stop | None:
+    if facts.lost_until is not None and facts.due_at <= facts.lost_until:
+        return Stop(MayHaveBeenSent(facts.due_at, facts.lost_until), Disposition.UNKNOWN)
+    return Stop(DatabaseHeld(), Disposition.HELD) if facts.held else None
 
 
 def _end(facts: GateFacts) -> Reason | None:

@@ -68,7 +68,13 @@ def after_retry_wait(case: Case, candidate: datetime) -> Moved:
 
 
 def unless_long_overdue(case: Case, candidate: datetime) -> Moved:
-    """A step too late for its own moment goes now, or at the next preferred time."""
+    """A step too late for its own moment goes now, or at the next preferred time.
+
+    One that may have been sent before the database was restored keeps its moment, by which that can be told.
+    """
+    keeps = case.facts.keeps_due_until
+    if keeps is not None and candidate <= keeps:
+        return Moved(candidate)
     if case.now < candidate + case.policy.send_within:
         return Moved(candidate)
     late = Overdue(was_due_at=candidate)

@@ -40,8 +40,8 @@ class Database:
 async def create_template(server_dsn: str, migrate: Migrate, *, role_password: str) -> Database:
     """Create a database of a name never used before and migrate it."""
     name = f"postroad_template_{secrets.token_hex(4)}"
-    await _run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE template0')
-    template = _at(server_dsn, name, role_password)
+    await run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    template = at(server_dsn, name, role_password)
     await migrate(template.admin_dsn, role_password=role_password)
     return template
 
@@ -49,20 +49,22 @@ async def create_template(server_dsn: str, migrate: Migrate, *, role_password: s
 async def clone(server_dsn: str, template: Database) -> Database:
     """Copy the template; nobody may be connected to it."""
     name = f"postroad_test_{secrets.token_hex(6)}"
-    await _run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}"')
-    return _at(server_dsn, name, template.role_password)
+    await run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}"')
+    return at(server_dsn, name, template.role_password)
 
 
 async def drop(server_dsn: str, database: Database) -> None:
     """Remove a database, also from under those who are still connected."""
-    await _run(server_dsn, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+    await run(server_dsn, f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
 
 
-def _at(server_dsn: str, name: str, role_password: str) -> Database:
+def at(server_dsn: str, name: str, role_password: str) -> Database:
+    """The database of that name on the server."""
     return Database(name, str(URL(server_dsn).with_path("/" + name)), role_password)
 
 
-async def _run(dsn: str, statement: str) -> None:
+async def run(dsn: str, statement: str) -> None:
+    """Run one statement on a connection of its own."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(statement)

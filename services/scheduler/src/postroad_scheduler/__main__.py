@@ -9,6 +9,7 @@ from typing import Final
 from postroad_common.amqp import declare_topology
 from postroad_common.amqp.depths import COUNT, count_queues
 from postroad_common.amqp.topology import SCHEDULER_ENROLLMENTS, SCHEDULER_SETTLED, SCHEDULER_SIGNALS
+from postroad_common.hold import watch_hold
 from postroad_common.lifecycle import Service, run
 from postroad_scheduler.consumers.enrollments import EnrollmentsConsumer
 from postroad_scheduler.consumers.settled import SettledConsumer
@@ -17,6 +18,7 @@ from postroad_scheduler.context import Context
 from postroad_scheduler.definitions import Definitions
 from postroad_scheduler.deliberation import Rules
 from postroad_scheduler.grouping import Grouping
+from postroad_scheduler.recalling import Recall
 from postroad_scheduler.reconciling import Reconcile
 from postroad_scheduler.settings import SchedulerSettings
 from postroad_scheduler.settling import settle
@@ -24,6 +26,8 @@ from postroad_scheduler.tick import Pace, Tick
 
 SETTLING_GROUPS: Final = 2
 """Transactions of settlements at once: one decides while the other commits."""
+
+_RECALL_EVERY: Final = timedelta(seconds=1)
 
 SETTLED_TOGETHER: Final = 1000
 """Settlements in one transaction, about."""
@@ -34,6 +38,7 @@ async def build(service: Service[SchedulerSettings]) -> AsyncIterator[None]:
     """Consumers and loops of a scheduler."""
     settings = service.settings
     await declare_topology(service.broker)
+    watch_hold(service)
     context = Context(service.pool, _rules(settings), Definitions())
     prefetch, concurrency = settings.prefetch, 4
     service.consume(SCHEDULER_ENROLLMENTS, EnrollmentsConsumer(context), prefetch=concurrency, concurrency=concurrency)
@@ -41,6 +46,8 @@ async def build(service: Service[SchedulerSettings]) -> AsyncIterator[None]:
     settled = SettledConsumer(Grouping(partial(settle, context), groups=SETTLING_GROUPS, size=SETTLED_TOGETHER))
     service.consume(SCHEDULER_SETTLED, settled, prefetch=prefetch, concurrency=prefetch)
     service.repeat(Tick(context, service.broker, _pace(settings)), _span(settings.tick_seconds), "tick")
+    recall = Recall(context, service.broker, lease=_span(settings.lease_seconds))
+    service.repeat(recall, _RECALL_EVERY, "recall")
     reconcile = Reconcile(
         context,
         after=_span(settings.reconcile_after_seconds),

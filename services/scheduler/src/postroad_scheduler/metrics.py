@@ -14,7 +14,8 @@ LAG: Final = Histogram(
 )
 CLAIMED: Final = Counter(
     "postroad_scheduler_claimed_steps",
-    "Claimed rows: fresh (a new attempt), again (an attempt without an answer), look (to be decided on).",
+    "Claimed rows: fresh (a new attempt), again (an attempt without an answer), look (to be decided on), "
+    "recalled (may have been sent before the database was restored).",
     ["kind"],
     registry=REGISTRY,
 )

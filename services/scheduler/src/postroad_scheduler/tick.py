@@ -11,8 +11,8 @@ from postroad_common.amqp import Broker
 from postroad_common.db import transaction
 from postroad_common.faults import reach
 from postroad_scheduler.context import Context
-from postroad_scheduler.emission import messages
-from postroad_scheduler.metrics import CLAIMED, LAG, PUBLISHED, UNMARKED
+from postroad_scheduler.metrics import CLAIMED, LAG
+from postroad_scheduler.publishing import publish
 from postroad_scheduler.reconsidering import look
 from postroad_scheduler.store import due as store
 from postroad_scheduler.values import Claimed
@@ -54,7 +54,9 @@ class Tick:
         terms = self._terms(len(tenants))
         claimed = await self._claim(tenants, terms)
         if to_emit := [row for row in claimed if row.emit]:
-            await self._emit(to_emit)
+            self._refused = True
+            await publish(self._context, self._broker, to_emit)
+            self._refused = False
         if to_look_at := [row for row in claimed if not row.emit]:
             await look(self._context, to_look_at)
         return _is_full(claimed, terms)
@@ -85,19 +87,6 @@ class Tick:
             reach("scheduler.claimed")
         _count(claimed)
         return claimed
-
-    async def _emit(self, claimed: Sequence[Claimed]) -> None:
-        self._refused = True
-        await self._broker.publish_all(messages(claimed))
-        self._refused = False
-        if __debug__:
-            reach("scheduler.published")
-        PUBLISHED.inc(len(claimed))
-        async with transaction(self._context.pool, {row.tenant_id for row in claimed}) as conn:
-            marked = await store.mark_in_flight(conn, claimed, self._context.rules.time_to_answer)
-        if __debug__:
-            reach("scheduler.marked")
-        UNMARKED.inc(len(claimed) - marked)
 
 
 def _is_full(claimed: Sequence[Claimed], terms: store.Terms) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from postroad_common.amqp.topology import SENDER_DUE, SENDER_EVIDENCE
+from postroad_common.hold import watch_hold
 from postroad_common.lifecycle import Service, run
 from postroad_common.sealing import KeyRing
 from postroad_sender.consumers.due import DueConsumer
@@ -32,6 +33,7 @@ SWEEP_EVERY = timedelta(seconds=1)
 @asynccontextmanager
 async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
     """Wire the sender; at the end, when all in hand is settled, end the incarnation in order."""
+    watch_hold(service)
     settings = service.settings
     keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
     incarnation = Incarnation(

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,8 @@ from postroad_sender.metrics import EXPIRED
 
 INCARNATIONS = queries("postroad_sender", "incarnations")
 _log = structlog.get_logger()
+_WITHOUT_SECONDS = 0.2
+"""Between tries to begin, while there is no incarnation."""
 
 
 class Incarnation:
@@ -30,6 +32,7 @@ class Incarnation:
         self._every = every
         self._lives = lives
         self._current: UUID | None = None
+        self._beat_at: datetime | None = None
         self._valid_until = 0.0
         self._live = asyncio.Event()
 
@@ -50,7 +53,7 @@ class Incarnation:
                 if not is_retryable(error):
                     raise
                 _log.warning("the heartbeat failed: trying again", error=repr(error))
-            await asyncio.sleep(self._every.total_seconds() if self._live.is_set() else 0.2)
+            await asyncio.sleep(self._every.total_seconds() if self._live.is_set() else _WITHOUT_SECONDS)
 
     async def stop(self) -> None:
         """End in order; only when nothing is left transmitting."""
@@ -64,7 +67,10 @@ class Incarnation:
             self._extend(asked_at)
             return
         fresh = new_id()
-        await self._pool.execute(INCARNATIONS.begin, fresh, socket.gethostname(), os.getpid(), self._lives)
+        beat_at = await self._pool.fetchval(INCARNATIONS.begin, fresh, socket.gethostname(), os.getpid(), self._lives)
+        if beat_at is None:
+            return  # the database is held: it has no senders
+        self._beat_at = beat_at
         if self._current is not None:
             EXPIRED.inc()
             _log.warning("the incarnation expired: going on as another", expired=str(self._current))
@@ -72,8 +78,16 @@ class Incarnation:
         self._extend(asked_at)
 
     async def _renew(self, incarnation_id: UUID) -> bool:
+        """Beat once more. When the last heartbeat is gone from the database, have that held."""
         timeout = self._lives.total_seconds() / 2
-        return await self._pool.execute(INCARNATIONS.beat, incarnation_id, self._lives, timeout=timeout) == "UPDATE 1"
+        beat_at = await self._pool.fetchval(
+            INCARNATIONS.beat, incarnation_id, self._lives, self._beat_at, timeout=timeout
+        )
+        if beat_at is not None:
+            self._beat_at = beat_at
+        elif await self._pool.execute(INCARNATIONS.notice_setback, incarnation_id, self._beat_at) == "INSERT 0 1":
+            _log.error("the database was put back to an earlier state: it is held", last_heartbeat=self._beat_at)
+        return beat_at is not None
 
     def _extend(self, asked_at: float) -> None:
         self._valid_until = asked_at + self._lives.total_seconds()

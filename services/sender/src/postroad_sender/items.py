@@ -95,6 +95,10 @@ class Seen:
             and row["incarnation_id"] == incarnation_id
         )
 
+    def may_have_been_sent_since(self, due: Due) -> datetime:
+        """The earliest moment at which it may have been sent in the lost life of a restored database."""
+        return max(due.item.due_at, self.row["lost_from"] or due.item.due_at)
+
     def known(self, due: Due) -> Result | None:
         """What the ledger says of this attempt. None: it is free to be claimed."""
         row = self.row
@@ -126,7 +130,10 @@ class Seen:
         progress = row["progress_state"]
         return GateFacts(
             now=row["now"],
+            due_at=due.item.due_at,
             send_before=due.item.send_before,
+            held=row["held"],
+            lost_until=row["lost_until"],
             contact_exists=row["email"] is not None,
             sequence_state=SequenceState(row["sequence_state"] or "archived"),
             intent=Intent(row["intent"] or "stop"),

@@ -60,13 +60,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """An attempt that ends without a permit: held or cancelled."""
+    """An attempt that ends without a permit: held, cancelled, or unknown since `settled_at`. None: now."""
 
     due: Due
     outcome: Outcome
     reasons: tuple[Reason, ...]
     recipient: str
     rfc_message_id: str
+    settled_at: datetime | None = None
 
 
 LATE = {
@@ -155,7 +156,7 @@ def decide(due: Due, seen: Seen, incarnation_id: UUID) -> Permit | Finding | Res
             return permit
         case Stop(reason, Disposition.CANCELLED):
             return Finding(permit, Judgement(Outcome.CANCELLED, (reason,)))
-        case Stop(reason, _):
+        case Stop(reason, _):  # what may have been sent before a restore comes back, and the first look says so
             return Finding(permit, Judgement(Outcome.HELD, (reason,)))
 
 
@@ -249,6 +250,7 @@ def _unsent_row(entry: Unsent) -> dict[str, object]:
     row["state"] = entry.outcome.value
     row["recipient"] = entry.recipient
     row["rfc_message_id"] = entry.rfc_message_id
+    row["settled_at"] = entry.settled_at
     row["reason"] = as_values(entry.reasons)
     return row
 

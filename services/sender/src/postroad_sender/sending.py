@@ -99,6 +99,10 @@ class Sending:
         return unsent
 
 
+_UNSENT = {Disposition.CANCELLED: Outcome.CANCELLED, Disposition.UNKNOWN: Outcome.UNKNOWN}
+"""What becomes of an item that its first look stops; all else is held."""
+
+
 def _end(ending: Ending, result: Result) -> None:
     if not ending.done():  # the look is taken again when the database went away in the middle of it
         ending.set_result(result)
@@ -117,10 +121,13 @@ def first_look(due: Due, seen: Seen) -> Result | Unsent | None:
     known = seen.known(due)
     if known is not None:
         return known
+    if seen.row["intent"] is None:  # of an enrollment that a restored database lost: there is nothing to write about
+        return Settled(Outcome.CANCELLED, seen.now)
     match gate(seen.gate_facts(due, row_is_ours=True, incarnation_live=True)):
         case Go():
             return None
         case Stop(reason, disposition):
-            outcome = Outcome.CANCELLED if disposition is Disposition.CANCELLED else Outcome.HELD
             message_id = rfc_message_id(due, seen.row["from_email"] or "")
-            return Unsent(due, outcome, (reason,), seen.row["email"] or "", message_id)
+            outcome = _UNSENT.get(disposition, Outcome.HELD)
+            since = seen.may_have_been_sent_since(due) if outcome is Outcome.UNKNOWN else None
+            return Unsent(due, outcome, (reason,), seen.row["email"] or "", message_id, since)

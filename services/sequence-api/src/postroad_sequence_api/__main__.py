@@ -19,6 +19,7 @@ from postroad_sequence_api.jobs.kinds import KINDS
 from postroad_sequence_api.jobs.runner import POLL, Runner
 from postroad_sequence_api.jobs.sweep import PERIOD, Sweeper
 from postroad_sequence_api.rate_limits import RateLimits
+from postroad_sequence_api.services.installation import EVERY, Guard
 from postroad_sequence_api.settings import SequenceApiSettings
 from postroad_sequence_api.webhooks.delivering import Deliveries, Terms, forget_old_deliveries
 from postroad_sequence_api.webhooks.destinations import Reach, Resolver
@@ -38,6 +39,9 @@ async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
     """The API, the relay of its outbox, who does the jobs, and the webhooks."""
     settings = service.settings
     keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
+    guard = Guard(service.pool, timedelta(seconds=settings.failover_seconds))
+    await guard.begin()
+    service.repeat(guard.look, EVERY, "watch installation")
     relay = service.relay("sequence")
     wakes = [asyncio.Event() for _ in range(settings.job_workers)]
 

@@ -23,6 +23,7 @@ from postroad_sequence_api.handlers import (
     jobs,
     messages,
     parking,
+    restore,
     senders,
     sequences,
     suppressions,
@@ -124,6 +125,11 @@ ROUTES: Final = (
     Route("GET", "/v1/verify", Role.viewer, verify.verify),
     Route("GET", "/v1/operator/parking", "operator", parking.list_),
     Route("POST", "/v1/operator/parking/replay", "operator", parking.replay),
+    Route("GET", "/v1/operator/restore", "operator", restore.status),
+    Route("POST", "/v1/operator/restore/hold", "operator", restore.hold),
+    Route("POST", "/v1/operator/restore/reconcile", "operator", restore.reconcile),
+    Route("POST", "/v1/operator/restore/evidence", "operator", restore.evidence),
+    Route("POST", "/v1/operator/restore/release", "operator", restore.release),
 )
 
 

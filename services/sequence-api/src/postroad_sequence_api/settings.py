@@ -52,6 +52,13 @@ class SequenceApiSettings(LinkSettings):
         description="For how long an unknown message counts as on the wire: a suspended sender may still hold its "
         "connection until the mail server ends it (RFC 5321 4.5.3.2: 5 to 10 minutes).",
     )
+    failover_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=0.0,
+        description="After a failover of PostgreSQL the database is held until somebody has said that nothing was "
+        "lost, since an asynchronous standby may lack what was committed last. With synchronous replication: how old "
+        "the last sign of life of a sender may be, such as 120, for a new timeline to count as a failover that lost "
+        "nothing. 0: never.",
+    )
     verify_grace_seconds: Annotated[float, Field(ge=0)] = Field(
         default=300.0, description="How far past its time a row may be before `verify` calls it stuck."
     )

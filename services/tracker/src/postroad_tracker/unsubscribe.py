@@ -11,6 +11,7 @@ from postroad_common.contracts.tokens import TrackingToken
 from postroad_common.db import queries, transaction
 from postroad_common.ids import pack_ref
 from postroad_common.telemetry import current_traceparent
+from postroad_tracker.errors import StoreUnavailableError
 from postroad_tracker.events import EventType, NormalisedEvent
 from postroad_tracker.ingest import Ingest
 from postroad_tracker.patience import within
@@ -63,4 +64,6 @@ class Unsubscribes:
     async def _find(self, token: TrackingToken) -> Subscriber | None:
         async with transaction(self._pool, token.tenant_id) as conn:
             row = await conn.fetchrow(_sql.unsubscribe_page, token.tenant_id, token.message_id)
+            if row is None and await conn.fetchrow(_sql.held) is not None:
+                raise StoreUnavailableError("the database was restored and does not have the message yet")
         return Subscriber(row["recipient"], row["tenant_name"]) if row else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from postroad.cli import contacts, enroll, explain, jobs, parking, senders, sequences, tenant, verify, watch
+from postroad.cli import contacts, enroll, explain, jobs, parking, restore, senders, sequences, tenant, verify, watch
 
 app = typer.Typer(
     name="postroad",
@@ -21,6 +21,7 @@ app.add_typer(contacts.app, name="contacts")
 app.add_typer(sequences.app, name="sequences")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(parking.app, name="parking")
+app.add_typer(restore.app, name="restore")
 app.command("enroll")(enroll.enroll)
 app.command("watch")(watch.watch)
 app.command("stats")(watch.stats)

@@ -51,6 +51,17 @@ async def migrate(dsn: str, *, role_password: str | Mapping[str, str] | None = N
         await conn.close()
 
 
+async def hold_restored(dsn: str) -> None:
+    """Hold a migrated database that was restored, as an administrator; before any service starts on it."""
+    conn = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await conn.execute(_text("restored.sql"))
+    except asyncpg.PostgresError as error:
+        raise MigrationError(str(error)) from error
+    finally:
+        await conn.close()
+
+
 async def _make_roles(conn: asyncpg.Connection, password: str | Mapping[str, str] | None) -> None:
     passwords = dict.fromkeys(LOGIN_ROLES, password) if isinstance(password, str) else password or {}
     statements = [_text("roles.sql")]

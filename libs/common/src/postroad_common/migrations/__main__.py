@@ -1,6 +1,7 @@
-"""`postroad-migrate`: migrates the database of POSTROAD_DATABASE_URL, an administrator's address.
+"""`postroad-migrate [--restored]`: migrates the database of POSTROAD_DATABASE_URL, an administrator's address.
 
 POSTROAD_ROLE_PASSWORD is given to each login role; POSTROAD_ROLE_PASSWORD_SENDER (_SEQUENCE_API, …) to one of them.
+--restored holds the database too: for a copy, before any service starts on it. docs/backup.md says what follows.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from postroad_common.errors import MigrationError
-from postroad_common.migrations import LOGIN_ROLES, migrate
+from postroad_common.migrations import LOGIN_ROLES, hold_restored, migrate
 
 ROLE_PASSWORD: Final = "POSTROAD_ROLE_PASSWORD"  # noqa: S105 - the name of a variable
 ROLE_PASSWORDS: Final = {f"{ROLE_PASSWORD}_{role.removeprefix('postroad_').upper()}": role for role in LOGIN_ROLES}
@@ -18,17 +19,28 @@ ROLE_PASSWORDS: Final = {f"{ROLE_PASSWORD}_{role.removeprefix('postroad_').upper
 
 
 def main() -> None:
-    """Migrate and say so; exits 2 without an address or with a name that nobody knows, 1 when the database refuses."""
+    """Migrate and say so; exits 2 for what was not given or not understood, 1 when the database refuses."""
+    restored = sys.argv[1:] == ["--restored"]
+    if sys.argv[1:] and not restored:
+        sys.exit(_complain("takes --restored and nothing else", 2))
     dsn = os.environ.get("POSTROAD_DATABASE_URL")
     if not dsn:
         sys.exit(_complain("POSTROAD_DATABASE_URL: is required, with an administrator's login", 2))
     try:
-        asyncio.run(migrate(dsn, role_password=role_passwords(os.environ)))
+        asyncio.run(_prepare(dsn, role_passwords(os.environ), restored=restored))
     except ValueError as error:
         sys.exit(_complain(str(error), 2))
     except (MigrationError, OSError) as error:
         sys.exit(_complain(str(error), 1))
     sys.stdout.write("the database is at the schema of this build\n")
+    if restored:
+        sys.stdout.write("it is held: start the services and run `postroad restore status`\n")
+
+
+async def _prepare(dsn: str, passwords: Mapping[str, str], *, restored: bool) -> None:
+    await migrate(dsn, role_password=passwords)
+    if restored:
+        await hold_restored(dsn)
 
 
 def role_passwords(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA postroad, sequence, schedule, delivery, tra
 
 GRANT USAGE ON SCHEMA public, postroad, views TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
 GRANT SELECT ON public.schema_migrations TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker;
-GRANT EXECUTE ON FUNCTION postroad.now(), postroad.tenants()
+GRANT EXECUTE ON FUNCTION postroad.now(), postroad.tenants(), postroad.timeline()
     TO postroad_sequence_api, postroad_scheduler, postroad_sender, postroad_tracker, postroad_views, postroad_definer;
 
 -- Behind the views, and behind the functions that return tenant ids.
@@ -20,7 +20,8 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequenc
     sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
-    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, schedule.outbox, tracking.outbox TO postroad_views;
+    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, schedule.outbox, tracking.outbox,
+    sequence.installation, delivery.setbacks TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs,
     sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
 GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
@@ -31,7 +32,7 @@ GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.sto
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
 GRANT SELECT, INSERT ON sequence.tenants, sequence.template_versions, sequence.enrollments, sequence.intents,
     sequence.outbox, sequence.active_slots TO postroad_sequence_api;
-GRANT SELECT, INSERT, UPDATE ON sequence.api_keys TO postroad_sequence_api;
+GRANT SELECT, INSERT, UPDATE ON sequence.api_keys, sequence.installation TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.templates, sequence.senders, sequence.sequences,
     sequence.sequence_versions, sequence.steps, sequence.suppressions, sequence.webhook_sources TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.jobs, sequence.job_contacts TO postroad_sequence_api;
@@ -47,6 +48,8 @@ GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer),
     sequence.tenants_with_idempotency_keys(interval, integer), sequence.tenants_with_jobs(uuid, integer),
     sequence.tenants_with_job_remains(interval, integer), sequence.tenants_with_webhooks_due(uuid, integer),
     sequence.tenants_with_old_webhooks(interval, integer) TO postroad_sequence_api;
+GRANT USAGE ON SCHEMA schedule TO postroad_sequence_api;
+GRANT EXECUTE ON FUNCTION schedule.tenants_enrolled(uuid, integer) TO postroad_sequence_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
 
 -- scheduler writes schema schedule, and frees the slot of an enrollment that it ends.
@@ -56,17 +59,18 @@ GRANT SELECT, INSERT ON schedule.decisions TO postroad_scheduler;
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedule.outbox TO postroad_scheduler;
 GRANT SELECT, DELETE ON sequence.active_slots TO postroad_scheduler;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.sequence_versions, views.steps, views.enrollments,
-    views.senders, views.sender_state, views.stops, views.suppressed_addresses TO postroad_scheduler;
+    views.senders, views.sender_state, views.stops, views.suppressed_addresses, views.hold TO postroad_scheduler;
 GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tenants_enrolled(uuid, integer),
     schedule.tenants_with_outbox(integer) TO postroad_scheduler;
 
 -- sender writes schema delivery.
 GRANT USAGE ON SCHEMA delivery TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO postroad_sender;
-GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses TO postroad_sender;
+GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses, delivery.setbacks TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
-    views.enrollments, views.progress, views.sender_state, views.stops, views.suppressed_addresses TO postroad_sender;
+    views.enrollments, views.progress, views.sender_state, views.stops, views.suppressed_addresses, views.hold
+    TO postroad_sender;
 GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sender;
 
 -- tracker writes schema tracking. Events and keys: insert only.
@@ -77,7 +81,7 @@ GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_reque
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
-GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources TO postroad_tracker;
+GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.hold TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
     tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
     TO postroad_tracker;

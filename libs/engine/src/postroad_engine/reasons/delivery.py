@@ -152,6 +152,33 @@ class NotOurs(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseHeld(Reason):
+    """The database may be a restored copy: what was sent since the backup is not in it."""
+
+    kind: ClassVar[str] = "database_held"
+
+    @override
+    def sentence(self) -> str:
+        return "The database was restored or moved; nothing is sent until whoever runs Postroad has released it."
+
+
+@dataclass(frozen=True, slots=True)
+class MayHaveBeenSent(Reason):
+    """The step was due before the database was restored, and no backup knows whether it went. Counts as sent."""
+
+    kind: ClassVar[str] = "may_have_been_sent"
+    due_at: datetime
+    restored_at: datetime
+
+    @override
+    def sentence(self) -> str:
+        return (
+            f"It was due {when(self.due_at)}, and what was sent before the database was restored "
+            f"({when(self.restored_at)}) is not known: it counts as sent, and is not sent again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class IncarnationExpired(Reason):
     """The sender process missed its heartbeat, so others may judge what it holds."""
 

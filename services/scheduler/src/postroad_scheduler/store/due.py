@@ -33,6 +33,16 @@ async def claim(conn: AnyConnection, tenants: Sequence[UUID], terms: Terms) -> l
     return [Claimed(*row) for row in rows]
 
 
+async def recalling(conn: AnyConnection) -> bool:
+    """Whether steps are being recalled that may have been sent before the database was restored."""
+    return await conn.fetchrow(_SQL.recalling) is not None
+
+
+async def recall(conn: AnyConnection, tenants: Sequence[UUID], *, per_tenant: int, lease: timedelta) -> list[Claimed]:
+    """Take rows whose step may have been sent before the database was restored, each ours until its lease ends."""
+    return [Claimed(*row) for row in await conn.fetch(_SQL.recall, tenants, per_tenant, lease)]
+
+
 async def mark_in_flight(conn: AnyConnection, claimed: Sequence[Claimed], time_to_answer: timedelta) -> int:
     """Say of published rows that an answer is waited for; how many were still ours to say so."""
     columns = (

@@ -1,6 +1,43 @@
 -- name: tenants_to_wake
--- Who has something to look at, after the tenant last served. $1 tenant, $2 how many at most.
-SELECT tenant_id FROM schedule.tenants_to_wake($1, $2) AS tenant_id;
+-- Who has something to look at, after the tenant last served; nobody while the database is held. $1 tenant, $2 how many
+-- at most.
+SELECT tenant_id FROM schedule.tenants_to_wake($1, $2) AS tenant_id
+WHERE NOT coalesce((SELECT held FROM views.hold), false);
+
+-- name: recalling
+-- Whether steps are being recalled that may have been sent before the database was restored.
+SELECT FROM views.hold WHERE held AND NOT moved AND NOT copied AND reconciling_at IS NOT NULL;
+
+-- name: recall
+-- Takes rows whose step was due when the database was lost, whatever holds them: the senders record of each that it may
+-- have been sent. A lease and a new fence for each, as in a claim. $1 tenants, $2 rows a tenant, $3 lease.
+WITH clock AS MATERIALIZED (
+    SELECT postroad.now() AS at, h.lost_until FROM views.hold h WHERE h.held AND h.reconciling_at IS NOT NULL
+),
+lost AS MATERIALIZED (
+    SELECT p.*, clock.at
+    FROM clock CROSS JOIN unnest($1::uuid[]) AS t (tenant_id) CROSS JOIN LATERAL (
+        SELECT w.tenant_id, w.enrollment_id, w.phase, w.emissions, w.wake_at
+        FROM schedule.progress w
+        WHERE w.tenant_id = t.tenant_id AND w.wake_at IS NOT NULL AND w.next_due_at <= clock.lost_until
+          AND (w.phase IN ('waiting', 'held') OR w.wake_at <= clock.at)
+        ORDER BY w.wake_at
+        LIMIT $2::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS p
+)
+UPDATE schedule.progress p
+SET phase = 'claimed',
+    attempt = p.attempt + (lost.emissions = 0)::integer,
+    emissions = lost.emissions + 1,
+    fence = p.fence + 1,
+    wake_at = lost.at + $3::interval,
+    updated_at = lost.at
+FROM lost
+WHERE p.tenant_id = lost.tenant_id AND p.enrollment_id = lost.enrollment_id
+RETURNING p.tenant_id, p.enrollment_id, true AS emit, p.sender_id, p.contact_id, p.sequence_id, p.version, p.step_key,
+          p.step_number, p.attempt, p.emissions, p.fence, p.next_due_at, p.send_before, p.traceparent,
+          greatest(lost.at - lost.wake_at, interval '0') AS lag;
 
 -- name: claim
 -- Takes rows whose time has come: a lease and a new fence for each. What may run is ours to publish (emit): a fresh

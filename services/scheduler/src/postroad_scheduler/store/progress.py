@@ -97,6 +97,7 @@ def _situation(row: Record) -> Situation:
             row["sender_paused_by_person"],
             row["sender_paused_until"],
             row["tenant_timezone"],
+            row["keeps_due_until"],
         ),
         now=row["now"],
     )
@@ -110,6 +111,7 @@ def _facts(
     sender_paused_by_person: bool,  # noqa: FBT001 - as the row has it
     sender_paused_until: datetime | None,
     tenant_timezone: str,
+    keeps_due_until: datetime | None,
 ) -> Facts:
     return Facts(
         intent=Intent(intent),
@@ -118,4 +120,5 @@ def _facts(
         sender_paused_by_person=sender_paused_by_person,
         sender_paused_until=sender_paused_until,
         tenant_timezone=tenant_timezone,
+        keeps_due_until=keeps_due_until,
     )

@@ -34,7 +34,7 @@ SELECT e.tenant_id, e.enrollment_id, e.sequence_id, e.version, e.contact_id, e.i
            UNION ALL
            SELECT a.kind FROM views.suppressed_addresses a WHERE a.tenant_id = e.tenant_id AND a.email = c.email
        ) AS stops,
-       clock.at AS now
+       (SELECT h.keeps_due_until FROM views.hold h) AS keeps_due_until, clock.at AS now
 FROM unnest($1::uuid[], $2::uuid[]) AS given (tenant_id, enrollment_id)
 CROSS JOIN clock
 CROSS JOIN LATERAL (

@@ -1,6 +1,7 @@
 -- name: look
 -- The one look at an item: what the ledger says of it and everything that may forbid it, in one snapshot. Each side is
 -- fetched by key for each item, so that the plan cannot turn into a scan when statistics are old.
+WITH hold AS MATERIALIZED (SELECT held, lost_from, lost_until FROM views.hold)
 SELECT m.state, m.attempt, m.incarnation_id, m.settled_at, m.reason, m.bounce_type,
        past.outcome AS past_outcome, past.settled_at AS past_settled_at, past.reason AS past_reason,
        coalesce(mine.expires_at > postroad.now() AND mine.stopped_at IS NULL, false) AS incarnation_live,
@@ -11,9 +12,10 @@ SELECT m.state, m.attempt, m.incarnation_id, m.settled_at, m.reason, m.bounce_ty
              UNION
              SELECT a.kind FROM views.suppressed_addresses a
              WHERE a.tenant_id = due.tenant_id AND a.email IN (due.recipient, contact.email)) AS stops,
-       postroad.now() AS now
+       coalesce(hold.held, false) AS held, hold.lost_from, hold.lost_until, postroad.now() AS now
 FROM json_to_recordset($1) AS due (place integer, tenant_id uuid, enrollment_id uuid, step_key text, attempt integer,
                                    contact_id uuid, sequence_id uuid, sender_id uuid, recipient text)
+LEFT JOIN hold ON true
 LEFT JOIN delivery.incarnations mine ON mine.incarnation_id = $2
 LEFT JOIN LATERAL (
     SELECT * FROM delivery.messages m
@@ -103,18 +105,19 @@ WITH outcome AS (
 SELECT place, state, settled_at FROM settled;
 
 -- name: record_unsent
--- no row, or an open one with a lower attempt -> held or cancelled, without having touched the wire.
+-- no row, or an open one with a lower attempt -> held, cancelled or unknown, without having touched the wire. What may
+-- have been sent in a lost life of the database is settled at the earliest moment at which it may have been.
 WITH recorded AS (
     INSERT INTO delivery.messages AS m (
         tenant_id, enrollment_id, step_key, message_id, state, attempt, sequence_id, version, step_number, contact_id,
         sender_id, recipient, rfc_message_id, due_at, settled_at, reason)
     SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, due.state, due.attempt, due.sequence_id,
            due.version, due.step_number, due.contact_id, due.sender_id, due.recipient, due.rfc_message_id, due.due_at,
-           postroad.now(), due.reason
+           coalesce(due.settled_at, postroad.now()), due.reason
     FROM json_to_recordset($1) AS due (
         tenant_id uuid, enrollment_id uuid, step_key text, message_id uuid, state text, attempt integer, sequence_id uuid,
         version integer, step_number integer, contact_id uuid, sender_id uuid, recipient text, rfc_message_id text,
-        due_at timestamptz, reason jsonb)
+        due_at timestamptz, settled_at timestamptz, reason jsonb)
     ORDER BY due.tenant_id, due.enrollment_id, due.step_key
     ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
     SET state = excluded.state, attempt = excluded.attempt, settled_at = excluded.settled_at, reason = excluded.reason,
@@ -129,7 +132,8 @@ WITH recorded AS (
 SELECT tenant_id, enrollment_id, step_key, state, settled_at FROM recorded;
 
 -- name: give_up_orphans
--- transmitting -> unknown, for rows whose process has let its heartbeat expire: only evidence can tell now.
+-- transmitting -> unknown, for rows whose process has let its heartbeat expire: only evidence can tell now. In a database
+-- that was restored, what came next counts from when it may have been sent, not from today.
 WITH orphan AS (
     SELECT m.tenant_id, m.enrollment_id, m.step_key
     FROM delivery.messages m
@@ -139,7 +143,8 @@ WITH orphan AS (
     LIMIT $2 FOR UPDATE OF m SKIP LOCKED
 ), given_up AS (
     UPDATE delivery.messages m
-    SET state = 'unknown', settled_at = postroad.now(), reason = $3
+    SET state = 'unknown', reason = $3,
+        settled_at = CASE WHEN (SELECT held FROM views.hold) THEN m.transmitting_at ELSE postroad.now() END
     FROM orphan o
     WHERE m.tenant_id = o.tenant_id AND m.enrollment_id = o.enrollment_id AND m.step_key = o.step_key
       AND m.state = 'transmitting'

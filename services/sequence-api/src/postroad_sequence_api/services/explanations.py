@@ -51,6 +51,7 @@ def decide_first(row: Record, definition: SequenceDefinition) -> Decision:
             sender_paused_by_person=row["sender_paused_by_person"],
             sender_paused_until=row["sender_paused_until"],
             tenant_timezone=row["tenant_timezone"],
+            keeps_due_until=row["keeps_due_until"],
         ),
         now=row["now"],
     )
@@ -134,7 +135,10 @@ def _blockers(row: Record) -> Iterator[EngineReason]:
     """Every reason why the sender's gate would not let a mail through now: each cause alone is put to it."""
     clear = GateFacts(
         now=row["now"],
+        due_at=row["now"],
         send_before=row["now"] + timedelta(hours=1),
+        held=False,
+        lost_until=None,
         contact_exists=True,
         sequence_state=SequenceState.ACTIVE,
         intent=Intent.RUN,
@@ -146,6 +150,7 @@ def _blockers(row: Record) -> Iterator[EngineReason]:
         incarnation_live=True,
     )
     causes = [
+        replace(clear, held=row["held"]),
         *(replace(clear, stops=frozenset({StopKind(kind)})) for kind in row["stops"]),
         replace(clear, intent=Intent(row["intent"])),
         replace(clear, sequence_state=SequenceState(row["sequence_state"])),

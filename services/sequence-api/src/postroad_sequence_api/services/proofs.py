@@ -51,6 +51,11 @@ RULES: Final = (
         "so do messages on the wire, messages to relay, and stops to acknowledge.",
     ),
     Rule(
+        "lost_step_waits",
+        "After a restore nothing waits to be sent that was due before it and may have been sent: "
+        "run `postroad restore reconcile`.",
+    ),
+    Rule(
         "slot_differs", "An enrollment that runs holds its contact's slot in the sequence; one that has ended does not."
     ),
     Rule("event_not_once", "Every tracking event has one key and is stored once, and every key has its event."),

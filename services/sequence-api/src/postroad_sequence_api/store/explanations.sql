@@ -10,7 +10,8 @@ SELECT e.enrollment_id, e.sequence_id, e.version, e.intent, e.created_at, v.send
            UNION
            SELECT kind FROM views.suppressed_addresses WHERE tenant_id = $1 AND email = c.email
        ) AS stops,
-       postroad.now() AS now
+       coalesce((SELECT h.held FROM views.hold h), false) AS held,
+       (SELECT h.keeps_due_until FROM views.hold h) AS keeps_due_until, postroad.now() AS now
 FROM sequence.enrollments e
 JOIN sequence.contacts c ON c.tenant_id = $1 AND c.contact_id = e.contact_id
 JOIN sequence.tenants t ON t.tenant_id = $1

@@ -107,6 +107,7 @@ LEFT JOIN (
     GROUP BY enrollment_id, step_key
 ) d ON d.enrollment_id = m.enrollment_id AND d.step_key = m.step_key
 WHERE m.tenant_id = $1 AND m.state IN ('accepted', 'unknown')
+  AND m.transmitting_at IS NOT NULL  -- or a restored database says of it that it may have been sent
   AND (s.step_key IS NULL OR d.due_at IS NULL OR d.due_at > coalesce(m.gated_at, m.transmitting_at))
 ORDER BY m.message_id
 LIMIT 100;
@@ -156,8 +157,11 @@ LIMIT 100;
 -- name: stuck
 -- Promise 1. Everything that has not ended waits for a time that lies ahead, or at most $2 back. Steps that are due but
 -- queue behind older ones that are with the sender right now are late, not stuck.
+-- While the database is held nothing is expected to move, nor before the grace has passed since its release.
 WITH clock AS MATERIALIZED (
-    SELECT postroad.now() AS now, postroad.now() - $2::interval AS limit_at
+    SELECT now, CASE WHEN h.held OR h.released_at > now - $2::interval THEN '-infinity'
+                     ELSE now - $2::interval END AS limit_at
+    FROM (SELECT postroad.now() AS now) AS clock LEFT JOIN views.hold h ON true
 ), at_work AS MATERIALIZED (
     SELECT min(p.next_due_at) AS oldest_due_at
     FROM views.progress p, clock
@@ -192,6 +196,22 @@ WITH clock AS MATERIALIZED (
 SELECT *, count(*) OVER () AS total
 FROM found
 ORDER BY since NULLS FIRST
+LIMIT 100;
+
+-- name: lost_step_waits
+-- Promise 2 after a restore. What was due before may have been sent, so nothing waits to be sent for such a time.
+SELECT lost.enrollment_id, lost.step_key, lost.due_at, count(*) OVER () AS total
+FROM (
+    SELECT p.enrollment_id, p.step_key, p.next_due_at AS due_at
+    FROM views.progress p, views.hold h
+    WHERE p.tenant_id = $1 AND p.phase <> 'ended' AND p.next_due_at <= h.keeps_due_until
+    UNION ALL
+    SELECT e.enrollment_id, NULL, e.created_at
+    FROM sequence.enrollments e, views.hold h
+    WHERE e.tenant_id = $1 AND e.created_at <= h.keeps_due_until
+      AND NOT EXISTS (SELECT FROM views.progress p WHERE p.tenant_id = $1 AND p.enrollment_id = e.enrollment_id)
+) AS lost
+ORDER BY lost.due_at
 LIMIT 100;
 
 -- name: slot_differs

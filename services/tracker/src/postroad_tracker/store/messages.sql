@@ -1,3 +1,7 @@
+-- name: held
+-- Whether the database is held after a restore: then a message that it does not have may come to be there.
+SELECT FROM views.hold WHERE held;
+
 -- name: unsubscribe_page
 -- Whom a page to unsubscribe speaks of, and for whom.
 SELECT m.recipient, t.name AS tenant_name
