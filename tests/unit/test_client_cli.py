@@ -46,7 +46,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments), input=stdin)
 
 
 def said(*arguments: str, code: int = 0, stdin: str | None = None) -> str:
