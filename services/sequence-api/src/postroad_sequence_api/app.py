@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Final
+from uuid import UUID
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -12,6 +13,7 @@ from postroad_sequence_api.auth import Role
 from postroad_sequence_api.compression import compress
 from postroad_sequence_api.context import Context
 from postroad_sequence_api.door import Door, Route
+from postroad_sequence_api.endpoints import read
 from postroad_sequence_api.errors import from_constraint
 from postroad_sequence_api.handlers import (
     analytics,
@@ -133,6 +135,9 @@ ROUTES: Final = (
 )
 
 
+_ID: Final = "[0-9A-Fa-f-]{32,36}"
+
+
 def add_routes(app: web.Application, context: Context) -> None:
     """Give an application the API."""
     app[CONTEXT] = context
@@ -141,8 +146,17 @@ def add_routes(app: web.Application, context: Context) -> None:
     app.middlewares.extend((compress, constraint_middleware))
     app.on_response_prepare.append(_finish(origins))
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, Door(route))
+        app.router.add_route(route.method, _pattern(route), Door(route))
     add_description(app, ROUTES)
+
+
+def _pattern(route: Route) -> str:
+    """The path as the router matches it: an id is none of the words that stand at its place in other paths."""
+    pattern = route.path
+    for name, kind in read(route.handler, route.path).path.items():
+        if kind is UUID:
+            pattern = pattern.replace(f"{{{name}}}", f"{{{name}:{_ID}}}")
+    return pattern
 
 
 def _finish(origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

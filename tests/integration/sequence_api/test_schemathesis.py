@@ -1,0 +1,207 @@
+"""The API is what its OpenAPI document says: schemathesis asks every operation, alone and along the document's links.
+
+Sound and unsound requests are made from the document. Where test_walls has a case for an operation, the document's
+examples become that tenant's real things, in the order of the table: without them most requests would end in 404.
+"""
+
+import asyncio
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, events, from_schema
+from schemathesis.generation import GenerationMode
+
+from postroad_common.ids import new_id
+from postroad_stack.databases import Database
+from postroad_stack.listening import listening_port
+
+from .house import OPERATOR_TOKEN, Tenant, start
+from .test_walls import ADDRESSED, Home, furnish, whole_draft
+
+FULL = os.environ.get("POSTROAD_PROVE") == "1"
+SEED = int(os.environ.get("POSTROAD_PROVE_SEED", "20261122"))
+REQUESTS, WALKS, COVERED = (40, 60, None) if FULL else (1, 3, 4)
+"""Drawn requests for each operation, walks along links, and how many operations have each bound of each field tried:
+all of them at full size."""
+
+Document = dict[str, Any]
+
+METHODS: Final = ("get", "put", "patch", "post", "delete")
+"""What ends a thing comes last."""
+MAY_ANSWER: Final = ["2xx", "401", "403", "404", "409", "412", "422"]
+"""To a request that fits its schema. 412: its If-Match is drawn. 422: rules between fields and lists of names (time
+zones, templates) that no schema can hold; they stand in the fields' descriptions."""
+BODIES: Final[Mapping[str, Callable[[Home], Document]]] = {
+    "POST /v1/sequences": lambda home: {"name": "Schemathesis", **whole_draft(home)},
+}
+"""Bodies that name things, where the path does not; test_walls has those of the others."""
+CSV: Final = "email,first_name\nada@example.com,Ada\n"
+
+
+@schemathesis.serializer("text/csv")
+def as_csv(_context: Any, value: Any) -> bytes:
+    return str(value).encode()
+
+
+@pytest.fixture(scope="module")
+def unlimited(api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an API that counts no requests."""
+    limit = {"POSTROAD_SEQUENCE_API_RATE_LIMIT_PER_MINUTE": "1000000"}
+    process = start(api_database, api_vhost, tmp_path_factory.mktemp("unlimited-api") / "log", **limit)
+    try:
+        yield f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
+    finally:
+        asyncio.run(process.kill())
+
+
+def operations(document: Document) -> dict[str, Document]:
+    """Each operation by method and path."""
+    return {
+        f"{method.upper()} {path}": described
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+    }
+
+
+def seeded(document: Document, home: Home) -> Document:
+    """The document with examples that are a tenant's real things, each path's reads first."""
+    document["paths"] = {
+        path: {method: methods[method] for method in METHODS if method in methods}
+        for path, methods in sorted(document["paths"].items(), key=lambda item: _place(item[0]))
+    }
+    for name, described in operations(document).items():
+        for body in described.get("requestBody", {}).get("content", {}).values():
+            if body["schema"] == {"type": "string"}:
+                body["example"] = CSV
+        if name in BODIES:
+            described["requestBody"]["content"]["application/json"]["example"] = BODIES[name](home)
+        case = ADDRESSED.get(_short(name))
+        if case is None:
+            continue
+        values = case.by(home)
+        for parameter in described["parameters"]:
+            if parameter["in"] == "path":
+                value = values["id" if parameter["name"].endswith("_id") else parameter["name"]]
+                parameter["example"] = int(value) if parameter["schema"]["type"] == "integer" else value
+        if case.json is not None:
+            described["requestBody"]["content"]["application/json"]["example"] = case.json(home)
+    return document
+
+
+def _short(name: str) -> str:
+    return re.sub(r"{[a-z_]+_id}", "{id}", name)
+
+
+def _place(path: str) -> int:
+    order = [name.split()[1] for name in ADDRESSED]
+    return order.index(_short(path)) if _short(path) in order else -1
+
+
+def settings(home: Home, url: str, *, coverage: bool) -> SchemathesisConfig:
+    kept_in_order = {"operation-ordering": "none"}
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": SEED,
+            "base-url": url,
+            "continue-on-failure": True,
+            "suppress-health-check": ["all"],
+            "request-timeout": 60,
+            "auth": {"openapi": {"key": {"bearer": home.tenant.key}, "operator": {"bearer": OPERATOR_TOKEN}}},
+            "generation": {"database": "none", "no-shrink": True},
+            "checks": {"positive_data_acceptance": {"expected-statuses": MAY_ANSWER}},
+            "phases": {
+                "examples": {"enabled": not coverage, "extra-data-sources": {"responses": False}, **kept_in_order},
+                "coverage": {"enabled": coverage, **kept_in_order},
+                "fuzzing": {"enabled": not coverage, "generation": {"max-examples": REQUESTS}},
+                "stateful": {"enabled": not coverage, "generation": {"max-examples": WALKS}},
+            },
+        }
+    )
+
+
+@dataclass
+class Findings:
+    """What came of a run: how often each operation was asked and how often it did so, and what was wrong."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    phases: Counter[str] = field(default_factory=Counter)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def take(self, event: events.EngineEvent) -> None:
+        match event:
+            case events.NonFatalError() | events.FatalError():
+                self.wrong[f"error: {getattr(event, 'label', '')}"] = str(
+                    event.info if hasattr(event, "info") else event
+                )
+            case events.ScenarioFinished():
+                for case_id, node in event.recorder.cases.items():
+                    self._take_case(event, case_id, node.value.operation.label)
+            case _:
+                pass
+
+    def _take_case(self, event: events.ScenarioFinished, case_id: str, label: str) -> None:
+        interaction = event.recorder.interactions.get(case_id)
+        if interaction is None or interaction.response is None:
+            return
+        response = interaction.response
+        self.asked[label] += 1
+        self.phases[event.phase.value] += 1
+        self.done[label] += 200 <= response.status_code < 300
+        for check in event.recorder.checks.get(case_id, ()):
+            if check.status == Status.FAILURE and check.failure_info is not None:
+                failure = check.failure_info.failure
+                name = f"{label}: {check.name}, {response.status_code}"
+                said = f"{failure.title}. {failure.message}\n{check.failure_info.code_sample}\n{response.text[:500]}"
+                self.wrong.setdefault(name, said)
+
+    def table(self, names: Mapping[str, Document]) -> str:
+        lines = [f"{self.done[name]:6} of {self.asked[name]:6}  {name}" for name in sorted(names)]
+        counts = ", ".join(f"{count} {phase}" for phase, count in self.phases.items())
+        return "\n".join(["answered 2xx:", *lines, f"requests: {counts}"])
+
+
+@pytest.mark.timeout(1800 if FULL else 300)
+async def test_the_api_is_what_its_document_says(tenant: Tenant, unlimited: str) -> None:
+    home = await furnish(tenant)
+    [own_key] = [one["id"] for one in (await tenant.call("GET", "/api-keys"))["items"] if one["role"] == "owner"]
+    async with httpx.AsyncClient(timeout=30) as http:
+        document = seeded((await http.get(f"{unlimited}/openapi.json")).json(), home)
+    names, findings = operations(document), Findings()
+
+    def as_sent(_context: Any, case: Any, _kwargs: Any) -> None:
+        headers, sound = case.headers or {}, case.meta is None or case.meta.generation.mode == GenerationMode.POSITIVE
+        if sound and "Idempotency-Key" in headers:
+            # Drawn keys repeat, and a key belongs to one request.
+            headers["Idempotency-Key"] = str(new_id())
+        if sound and re.fullmatch(r"[0-9]+", headers.get("If-Match", "")):
+            # Drawn without the quotes of its pattern.
+            headers["If-Match"] = f'"{headers["If-Match"]}"'
+        if case.operation.label.startswith("DELETE /v1/api-keys/") and case.path_parameters["api_key_id"] == own_key:
+            # Revoking the key of the run would end it.
+            case.path_parameters["api_key_id"] = home.key_id
+
+    def run(*, coverage: bool) -> None:
+        schema = schemathesis.openapi.from_dict(document, config=settings(home, unlimited, coverage=coverage))
+        covered = random.Random(SEED).sample(sorted(names), COVERED) if coverage and COVERED else sorted(names)
+        for event in from_schema(schema.include(name=covered)).execute():
+            findings.take(event)
+
+    schemathesis.hook("before_call")(as_sent)
+    try:
+        for coverage in (False, True):
+            await asyncio.to_thread(run, coverage=coverage)
+    finally:
+        schemathesis.hooks.unregister(as_sent)
+    print(findings.table(names))
+    assert not findings.wrong, "\n\n".join(f"{name}\n{said}" for name, said in findings.wrong.items())
+    assert [name for name in names if not findings.done[name]] == []
