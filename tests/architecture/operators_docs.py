@@ -1,6 +1,7 @@
 """What the pages for operators tell people to run: fenced blocks, and the headings that links lead to."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,12 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def statements() -> list[Statement]:
-    """Every statement of every page."""
-    found = []
+    """Every statement of every page, also those that are handed to psql."""
+    found = [
+        Statement(page, "postroad_monitor", words[words.index("-c") + 1])
+        for page, line in command_lines()
+        if (words := shlex.split(line))[0] == "psql" and "$MONITOR_URL" in words
+    ]
     for page, text in pages().items():
         for block in blocks(text, "sql"):
             match = _AS.fullmatch(block)

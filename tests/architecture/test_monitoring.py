@@ -51,6 +51,7 @@ VALUES = {
     ("postroad_ready", "check"): {"database", "broker", "process", "hold"},
 }
 """What a label may say, where it is one of a few words."""
+LOGIN = {"postroad_scheduler", "postroad_sender", "postroad_tracker", "postroad_sequence_api"}
 FREE = {("postroad_http_request_seconds_count", "status"), ("postroad_http_request_seconds_count", "route")} | {
     ("postroad_http_request_seconds_bucket", "route")
 }
@@ -266,11 +267,60 @@ def test_the_commands_of_the_operators_pages_exist() -> None:
     assert wrong_command("kubectl -n postroad logs deploy/sender") is not None
 
 
-def test_the_links_of_the_operators_pages_lead_somewhere() -> None:
-    for page_name, text in operators_docs.pages().items():
-        for target in operators_docs.links(text):
-            path, _, anchor = target.partition("#")
-            file = (ROOT / "docs" / path).resolve() if path else ROOT / "docs" / f"{page_name}.md"
-            assert file.exists(), f"{page_name}: {target}"
-            if anchor:
-                assert anchor in operators_docs.anchors(Path(file).read_text()), f"{page_name}: {target}"
+LINKED = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] + [
+    str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").rglob("*.md"))
+]
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_the_links_of_a_page_lead_somewhere(name: str) -> None:
+    assert broken_links(ROOT / name, (ROOT / name).read_text()) == []
+
+
+def test_the_check_sees_a_page_and_a_heading_that_are_not_there() -> None:
+    text = "[a](nowhere.md) [b](runbooks.md#nothing) [c](runbooks.md#postroadmailstopped) [d](#here)\n## Here\n"
+
+    assert broken_links(ROOT / "docs/page.md", text) == ["nowhere.md", "runbooks.md#nothing"]
+
+
+def broken_links(page_file: Path, text: str) -> list[str]:
+    """Links to files and headings of this repository that are not there."""
+    broken = []
+    for target in operators_docs.links(text):
+        path, _, anchor = target.partition("#")
+        file = page_file.parent / path if path else page_file
+        there = file.exists() or not path
+        if not there or (anchor and anchor not in operators_docs.anchors(file.read_text() if path else text)):
+            broken.append(target)
+    return broken
+
+
+def test_the_readme_leads_to_every_page_for_operators() -> None:
+    linked = set(operators_docs.links((ROOT / "README.md").read_text()))
+
+    assert {f"docs/{name}.md" for name in operators_docs.PAGES} <= linked
+
+
+TESTS = {
+    name
+    for file in (ROOT / "tests").rglob("test_*.py")
+    for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+}
+
+
+def test_the_tests_that_pages_name_exist() -> None:
+    named = {name for text in operators_docs.pages().values() for name in re.findall(r"`(test_\w+)`", text)}
+
+    assert named - TESTS == {"test_suppressed_recipient_is_not_sent_and_says_why"}  # an example of a name
+
+
+def test_the_settings_and_metrics_that_pages_name_exist() -> None:
+    text = "\n".join(operators_docs.pages().values())
+    settings = (ROOT / "docs/settings.md").read_text()
+    named = set(re.findall(r"`(POSTROAD_(?:SEQUENCE_API|SCHEDULER|SENDER|TRACKER)_\w+)`", text))
+    series = set(re.findall(r"`(postroad_(?:amqp|scheduler|sender|tracker|outbox|http|database)_\w+)", text))
+
+    links = {"POSTROAD_TRACKER_PORT"}  # what Kubernetes would make of a service
+    assert {name for name in named - links if f"`{name}`" not in settings} == set()
+    known = {metric.name for module in MODULES for metric in exposed(module)} | SERIES.keys() | LOGIN
+    assert series - known == set()
