@@ -18,7 +18,7 @@ DELIVERY_LIMIT: Final = 20
 """Deliveries without an answer, as by a process that dies each time, before the broker itself parks a message."""
 
 MAX_MESSAGES: Final = 100_000
-"""In one queue; more are refused to the publisher, whose rows keep them."""
+"""In one queue that says nothing else; more are refused to the publisher, whose rows keep them."""
 
 _PARKING_DELIVERY_LIMIT: Final = 1_000_000  # looking at parked messages must never use up a limit
 
@@ -40,11 +40,12 @@ RUNGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A work queue, the message types it takes, and the ladder of its failures."""
+    """A work queue, the message types it takes, the ladder of its failures, and how many messages it holds."""
 
     name: str
     types: tuple[str, ...]
     rungs: tuple[Rung, ...] = RUNGS
+    max_messages: int = MAX_MESSAGES
 
     @property
     def parking(self) -> str:
@@ -62,22 +63,21 @@ class Queue:
     def declarations(self) -> Iterator[tuple[str, Arguments]]:
         """Name and arguments of each queue to declare."""
         yield self.parking, {"x-queue-type": "quorum", "x-delivery-limit": _PARKING_DELIVERY_LIMIT}
-        yield self.name, _dead_lettering_to(self.parking) | {"x-delivery-limit": DELIVERY_LIMIT}
+        yield self.name, self._dead_lettering_to(self.parking) | {"x-delivery-limit": DELIVERY_LIMIT}
         for rung in self.rungs:
             ttl = int(rung.delay.total_seconds() * 1000)
-            yield self.retry(rung), _dead_lettering_to(self.name) | {"x-message-ttl": ttl}
+            yield self.retry(rung), self._dead_lettering_to(self.name) | {"x-message-ttl": ttl}
 
-
-def _dead_lettering_to(queue: str) -> Arguments:
-    """At-least-once dead-lettering, which needs quorum queues that refuse rather than drop."""
-    return {
-        "x-queue-type": "quorum",
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": queue,
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
-        "x-max-length": MAX_MESSAGES,
-    }
+    def _dead_lettering_to(self, queue: str) -> Arguments:
+        """At-least-once dead-lettering, which needs quorum queues that refuse rather than drop."""
+        return {
+            "x-queue-type": "quorum",
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": queue,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+            "x-max-length": self.max_messages,
+        }
 
 
 SCHEDULER_ENROLLMENTS: Final = Queue(
@@ -102,6 +102,7 @@ TRACKER_HITS: Final = Queue("tracker.hits", ("tracking.hits.v1",))
 SEQUENCE_API_WEBHOOKS: Final = Queue(
     "sequence-api.webhooks",
     ("enrollments.created.v1", "enrollments.ended.v1", "steps.settled.v1", "tracking.recorded.v1"),
+    max_messages=10 * MAX_MESSAGES,  # while no sequence-api runs, mail goes on for so much longer
 )
 
 QUEUES: Final[Mapping[str, Queue]] = {
