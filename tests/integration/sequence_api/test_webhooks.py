@@ -27,7 +27,7 @@ from postroad_common.contracts import (
     StepsSettledV1,
     TrackingRecordedV1,
 )
-from postroad_common.db import create_pool
+from postroad_common.db import create_pool, queries
 from postroad_common.ids import message_id_for, new_id
 from postroad_sequence_api.webhooks.delivering import forget_old_deliveries
 from postroad_sequence_api.webhooks.schedule import JITTER, PAUSES
@@ -35,11 +35,12 @@ from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 
-from .house import Api, Enrolled, Tenant, api_of, new_tenant, start
+from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, new_tenant, start
 from .receivers import INSIDE, OUTSIDE, Canary, Received, Receiver, answer, canary, receiver, stall
 from .spellings import MALFORMED_URLS, PRIVATE_URLS, PUBLIC_URLS
 
 HERE = Path(__file__).parent
+DELIVERIES = queries("postroad_sequence_api", "webhook_deliveries")
 WORKING = {
     "POSTROAD_SEQUENCE_API_WEBHOOK_WORKERS": "8",
     "POSTROAD_SEQUENCE_API_WEBHOOK_TRUSTED_NETWORKS": OUTSIDE,
@@ -351,6 +352,27 @@ async def test_one_delivery_is_sent_again_when_somebody_asks(tenant: Tenant, out
     assert again["state"] == "pending"
     first, second = await outside.received(2)
     assert first.body == second.body
+
+
+async def test_while_the_database_is_held_nothing_is_posted_and_all_of_it_after_the_release(
+    tenant: Tenant, outside: Receiver, broker: Broker, module_database: Database
+) -> None:
+    """A copy of the database, for tests perhaps, must not speak to the receivers of the original."""
+    subscription = await subscribe(tenant, outside.url, "message.opened")
+    assert (await tenant.api.ask("POST", "/operator/restore/hold", key=OPERATOR_TOKEN)).status_code == 200
+    try:
+        await broker.publish(opened(tenant))
+        await eventually(lambda: deliveries(tenant, subscription), timeout=15, reason="the delivery is recorded")
+        service = await asyncpg.connect(module_database.dsn("postroad_sequence_api"))
+        assert await service.fetch(DELIVERIES.tenants_due, UUID(int=0), 100) == []
+        await service.close()
+        assert outside.log == []
+    finally:
+        released = await tenant.api.ask(
+            "POST", "/operator/restore/release", key=OPERATOR_TOKEN, json={"nothing_lost": True}
+        )
+    assert released.status_code == 200
+    await outside.received(1)
 
 
 async def test_a_receiver_that_is_gone_is_disabled_and_one_that_asks_to_wait_is_left_alone(
