@@ -4,12 +4,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bench import claim, pipeline, reads
+from bench import claim, contacts, pipeline, reads
 
 BENCHES: Final[Mapping[str, Callable[[], None]]] = {
     "pipeline": pipeline.main,
     "claim": claim.main,
     "reads": reads.main,
+    "contacts": contacts.main,
 }
 
 

@@ -25,6 +25,7 @@ WITHOUT_TENANT = {
 VIEWS_WITHOUT_TENANT = {"views.incarnations": "as the table beneath", "views.hold": "of the whole database"}
 
 ACROSS_TENANTS = {
+    "sequence.tenants_with_indexes_to_fill",
     "sequence.tenants_with_idempotency_keys",
     "sequence.tenants_with_jobs",
     "sequence.tenants_with_job_remains",

@@ -356,3 +356,34 @@ def test_restore_evidence_finds_our_message_ids_in_any_log_and_sends_each_once(a
 def test_restore_release_that_is_refused_says_why(api: FakeApi) -> None:
     api.problem("POST", "/operator/restore/release", 409, "not_reconciled", detail="No.")
     assert "No." in said("restore", "release", code=2)
+
+
+def test_contacts_list_asks_with_the_filter_and_says_how_many_there_are(api: FakeApi) -> None:
+    api.answer_list("/contacts", {**CONTACT, "first_name": "Ada", "company": "Mill\x1b[2J"})
+    api.answer("GET", "/contacts/count", {"count": 10_000, "exact": False})
+    shown = said("contacts", "list", "--filter", 'attributes.plan = "pro"', "--search", "ad")
+    assert "ada@example.com" in shown
+    assert "1 of 10,000 or more." in shown
+    assert "\x1b" not in shown
+    listed = json.loads(said("contacts", "list", "--json"))
+    assert [one["email"] for one in listed] == ["ada@example.com"]
+
+
+def test_contacts_show_takes_an_address_and_tells_what_the_contact_did(api: FakeApi) -> None:
+    api.answer_list("/contacts", CONTACT)
+    detail = {
+        **CONTACT,
+        "account": {"id": SEQUENCE["id"], "name": "Acme"},
+        "engagement": {"opens": 2, "last_opened_at": "2026-11-22T09:00:00Z"},
+        "suppressed": ["manual"],
+        "attributes": {"plan": "pro"},
+    }
+    api.answer("GET", f"/contacts/{CONTACT['id']}", detail)
+    shown = said("contacts", "show", "ada@example.com")
+    for part in ("Acme", "2  2026-11-22 09:00:00 UTC", "manual", "attributes.plan", "pro"):
+        assert part in shown
+
+
+def test_contacts_show_of_an_address_that_nobody_has_is_an_error_in_words(api: FakeApi) -> None:
+    api.answer_list("/contacts")
+    assert "There is no contact nobody@example.com." in said("contacts", "show", "nobody@example.com", code=2)

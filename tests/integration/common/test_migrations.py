@@ -24,7 +24,7 @@ async def empty(stack: Stack) -> AsyncIterator[str]:
     """An administrator's address of a database with nothing in it."""
     name = f"test_empty_{secrets.token_hex(4)}"
     admin = await asyncpg.connect(stack.postgres.dsn)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     yield str(URL(stack.postgres.dsn).with_path(f"/{name}"))
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()

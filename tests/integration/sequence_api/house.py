@@ -42,7 +42,7 @@ HTML = '<p>Hello {{ contact.first_name|default("there") }}</p><a href="{{ unsubs
 
 def name_of(route: Route) -> str:
     """A route by method and path, its thing's id as {id}."""
-    return f"{route.method} {re.sub(r'{[a-z_]+_id}', '{id}', route.path)}"
+    return f"{route.method} {re.sub(r'{(?!external_)[a-z_]+_id}', '{id}', route.path)}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ CONTACT = {
     "email": "a@b.example", "external_id": "e", "first_name": "f", "last_name": "l", "company": "c", "kind": "lead",
     "timezone": "UTC", "attributes": {"a": "b"},
 }  # fmt: skip
+ACCOUNT = {"name": "n", "domain": "b.example", "external_id": "e", "attributes": {"a": "b"}}
 SENDER = {
     "name": "n", "from_email": "a@b.example", "from_name": "f", "reply_to": "r@b.example", "esp": "smtp",
     "host": "h", "port": 25, "security": "tls", "username": "u", "password": "p", "max_connections": 1,
@@ -31,6 +32,12 @@ BODIES: dict[str, dict[str, Any]] = {
                           "expires_at": "2099-01-01T00:00:00Z"},
     "POST /v1/contacts": CONTACT,
     "PATCH /v1/contacts/{id}": CONTACT,
+    "PUT /v1/contacts/external/{external_id}": {**CONTACT, "external_id": "e-1"},
+    "POST /v1/contacts/batch": {"contacts": [{}]},  # what is wrong with an item is its result: test_upserts
+    "POST /v1/accounts": ACCOUNT,
+    "PATCH /v1/accounts/{id}": ACCOUNT,
+    "POST /v1/attributes": {"entity": "contact", "name": "n", "type": "text", "description": "d", "indexed": False},
+    "PATCH /v1/attributes/{id}": {"description": "d", "indexed": False, "archived": False},
     "POST /v1/senders": SENDER,
     "PATCH /v1/senders/{id}": SENDER,
     "POST /v1/templates": {"name": "n", "subject": "s", "html": "h", "text": "t"},
@@ -61,7 +68,11 @@ EVENT_PICKS = {
     "until": ["x", "0001-01-01T00:00:00+09:00"],
 }  # fmt: skip
 QUERIES: dict[str, dict[str, list[str]]] = {
-    "/contacts": {"after": ["x", "%00"], "limit": ["0", "201", "x", "1e9", "-1"], "email": ["x", "a\x00@b.example"]},
+    "/contacts": {"after": ["x", "%00"], "limit": ["0", "201", "x", "1e9", "-1"], "email": ["x", "a\x00@b.example"],
+                  "filter": ["", "\x00", "nonsense = 1"], "q": ["\x00"]},
+    "/contacts/count": {"filter": ["x", "a\x00", "opened and"], "q": ["", "\x00"], "kind": ["x"], "account_id": ["x"]},
+    "/accounts": {"after": ["x"], "limit": ["0"], "domain": ["a b", "\x00"], "external_id": ["\x00"]},
+    "/attributes": {"after": ["x"], "limit": ["0"], "entity": ["x"]},
     "/senders": {"after": ["x"], "limit": ["0"]},
     "/templates": {"after": ["x"], "limit": ["0"]},
     "/api-keys": {"after": ["x"], "limit": ["0"]},
@@ -116,7 +127,7 @@ def bad_values(path: tuple[str | int, ...], good: Any) -> Iterator[Any]:
         yield from ([], {}, 10**30)
 
 
-PATH = {"id": ID, "version": "1", "email": "a@b.example"}
+PATH = {"external_id": "e-1", "id": ID, "version": "1", "email": "a@b.example"}
 
 
 async def ask(tenant: Tenant, name: str, **request: Any) -> Any:

@@ -129,6 +129,20 @@ class Client:
         """All contacts, or the one with that address."""
         return [contact async for contact in self._all("/contacts", m.Contact, email=email)]
 
+    def each_contact(self, *, filter_: str | None = None, q: str | None = None) -> AsyncIterator[m.Contact]:
+        """Contacts one after the other: those that meet a filter (docs/filters.md) and a search, or all."""
+        return self._all("/contacts", m.Contact, filter=filter_, q=q)
+
+    async def count_contacts(self, *, filter_: str | None = None, q: str | None = None) -> m.ContactCount:
+        """How many there are, up to 10,000."""
+        wanted = {"filter": filter_, "q": q}
+        params = {name: value for name, value in wanted.items() if value is not None}
+        return m.ContactCount.model_validate(await self._api.call("GET", "/contacts/count", params=params))
+
+    async def contact(self, contact_id: UUID) -> m.ContactDetail:
+        """A contact with its account, what it did, and what is against its address."""
+        return m.ContactDetail.model_validate(await self._api.call("GET", f"/contacts/{contact_id}"))
+
     async def contact_timeline(self, contact_id: UUID) -> m.Timeline:
         """What happened to a contact."""
         return m.Timeline.model_validate(await self._api.call("GET", f"/contacts/{contact_id}/timeline"))

@@ -43,9 +43,46 @@ class Contact(Model):
 
     id: UUID
     email: str
+    external_id: str | None = None
+    kind: str = "lead"
     first_name: str = ""
     last_name: str = ""
+    company: str = ""
     timezone: str | None = None
+    attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class AccountOfContact(Model):
+    """The account that a contact belongs to."""
+
+    id: UUID
+    name: str
+
+
+class Engagement(Model):
+    """What a contact did, by person."""
+
+    last_opened_at: datetime | None = None
+    last_clicked_at: datetime | None = None
+    last_replied_at: datetime | None = None
+    opens: int = 0
+    clicks: int = 0
+    replies: int = 0
+
+
+class ContactDetail(Contact):
+    """A contact with its account, what it did, and why its address gets nothing."""
+
+    account: AccountOfContact | None = None
+    engagement: Engagement = Engagement()
+    suppressed: tuple[str, ...] = ()
+
+
+class ContactCount(Model):
+    """How many contacts are meant; exact is false when there are at least so many."""
+
+    count: int
+    exact: bool
 
 
 class JobProgress(Model):

@@ -22,7 +22,7 @@ async def dump(database: Database, file: Path) -> None:
 async def restore(server_dsn: str, file: Path, *, role_password: str) -> Database:
     """A new database of the server with what was backed up."""
     name = f"postroad_restored_{secrets.token_hex(4)}"
-    await run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    await run(server_dsn, f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
     database = at(server_dsn, name, role_password)
     await _program("pg_restore", "--exit-on-error", "--dbname", name, str(file), dsn=database.admin_dsn)
     return database

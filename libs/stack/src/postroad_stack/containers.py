@@ -160,6 +160,7 @@ def make_postgres(name: str, host: str, ports: Ports, settings: Mapping[str, str
     ]
     # generic: the ready-made one waits two minutes for a server that has ended
     container = DockerContainer(POSTGRES_IMAGE, shm_size="512m").with_env("POSTGRES_PASSWORD", password)
+    container.with_env("LANG", "C.UTF-8")  # from which its databases take their encoding
     container.with_name(name).with_command(["postgres", *options])
     _publish(container, 5432, host, port)
     return DockerPostgres(container, host, port, password)

@@ -40,7 +40,7 @@ class Database:
 async def create_template(server_dsn: str, migrate: Migrate, *, role_password: str) -> Database:
     """Create a database of a name never used before and migrate it."""
     name = f"postroad_template_{secrets.token_hex(4)}"
-    await run(server_dsn, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    await run(server_dsn, f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
     template = at(server_dsn, name, role_password)
     await migrate(template.admin_dsn, role_password=role_password)
     return template

@@ -19,6 +19,7 @@ from postroad_sequence_api.jobs.kinds import KINDS
 from postroad_sequence_api.jobs.runner import POLL, Runner
 from postroad_sequence_api.jobs.sweep import PERIOD, Sweeper
 from postroad_sequence_api.rate_limits import RateLimits
+from postroad_sequence_api.services.attributes import fill_indexes
 from postroad_sequence_api.services.installation import EVERY, Guard
 from postroad_sequence_api.settings import SequenceApiSettings
 from postroad_sequence_api.webhooks.delivering import Deliveries, Terms, forget_old_deliveries
@@ -31,6 +32,7 @@ WEBHOOKS_PERIOD: Final = timedelta(seconds=1)
 WEBHOOK_LEASE_MARGIN: Final = timedelta(seconds=45)
 """From the end of a post's time to the end of its lease: to settle, also across a failover of the database."""
 
+_EVERY_SECOND: Final = timedelta(seconds=1)
 _EVERY_MINUTE: Final = timedelta(minutes=1)
 
 
@@ -67,6 +69,7 @@ async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
         add_routes(service.app, context)
         service.repeat(partial(context.used_keys.write, context.pool), _EVERY_MINUTE, "used keys")
         service.repeat(partial(forget_old_keys, context.pool), _EVERY_MINUTE, "old idempotency keys")
+        service.repeat(partial(fill_indexes, context.pool), _EVERY_SECOND, "indexes of attributes")
         _do_jobs(service, context, wakes)
         _send_webhooks(service, deliveries)
         yield

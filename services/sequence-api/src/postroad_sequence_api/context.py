@@ -108,6 +108,17 @@ class Work:
         """Run a statement for what it changes."""
         await self.conn.execute(statement, self.tenant_id, *arguments)
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What the block did is taken back when it raises; the transaction goes on."""
+        await self.conn.execute("SAVEPOINT block")
+        try:
+            yield
+        except BaseException:
+            await self.conn.execute("ROLLBACK TO SAVEPOINT block")
+            raise
+        await self.conn.execute("RELEASE SAVEPOINT block")
+
     async def say(self, *messages: Message) -> None:
         """Send these once the transaction has committed, through the outbox."""
         if messages:

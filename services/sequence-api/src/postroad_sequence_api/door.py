@@ -34,6 +34,7 @@ class Route:
 
     takes and gives name the media types of what is streamed, in or out; JSON needs no name. edits: the handler compares
     an If-Match with the revision of what it changes. makes: under which path is what it makes, if not under its own.
+    upserts: the answer's `created` says whether it is a 201.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Route:
     gives: tuple[str, ...] = ()
     edits: bool = False
     makes: str | None = None
+    upserts: bool = False
 
     @property
     def scope(self) -> str:
@@ -157,7 +159,8 @@ class Door:
             return result
         if result is None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
-        response = answer(result, self._route.status)
+        status = HTTPStatus.CREATED if self._route.upserts and getattr(result, "created", False) else self._route.status
+        response = answer(result, status)
         created = getattr(result, "id", None)
         if self._route.status in {HTTPStatus.CREATED, HTTPStatus.ACCEPTED} and created is not None:
             response.headers["Location"] = f"{self._route.makes or visit.request.path}/{created}"

@@ -6,6 +6,7 @@ from asyncpg import ForeignKeyViolationError, IntegrityConstraintViolationError,
 
 from postroad_common.problems import Problem
 from postroad_engine.errors import TemplateError
+from postroad_sequence_api.filtering.errors import FilterError
 
 
 class NotFoundError(Problem):
@@ -61,6 +62,30 @@ class TemplateRefusedError(Problem):
             message=error.message,
             **extra,
         )
+
+
+class InvalidFilterError(Problem):
+    """A filter that cannot be used; position counts characters from 0, expected lists what could stand there."""
+
+    def __init__(self, error: FilterError, *, field: str = "filter") -> None:
+        super().__init__(
+            422,
+            "invalid_filter",
+            "The filter cannot be used",
+            str(error),
+            field=field,
+            position=error.position,
+            expected=list(error.expected),
+        )
+
+
+class FilterTooSlowError(Problem):
+    """A filter that found too little in the time there is; unindexed names attributes whose index would help."""
+
+    def __init__(self, unindexed: tuple[str, ...]) -> None:
+        help_ = f" An index would help: on {', '.join(unindexed)}." if unindexed else ""
+        said = f"Looking for the contacts took too long. Add a condition that few contacts meet.{help_}"
+        super().__init__(422, "filter_too_slow", "The filter is too slow", said, field="filter", unindexed=unindexed)
 
 
 class ConflictError(Problem):
@@ -153,6 +178,8 @@ class ForbiddenError(Problem):
 _TAKEN: Final = {
     "contacts_email": ("email", "Another contact has this address."),
     "contacts_external_id": ("external_id", "Another contact has this external id."),
+    "accounts_external_id": ("external_id", "Another account has this external id."),
+    "attributes_name": ("name", "Another attribute has this name."),
     "templates_name": ("name", "Another template has this name."),
     "senders_name": ("name", "Another sender has this name."),
     "tenants_pkey": ("Idempotency-Key", "An earlier request with this key has made a tenant: use a new key."),

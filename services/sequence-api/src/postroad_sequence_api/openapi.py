@@ -337,7 +337,8 @@ def _responses(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema
     if links:
         done["links"] = links
     refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in _refusals(route, endpoint)}
-    return {str(int(status)): done, **refused}
+    made = {str(int(HTTPStatus.CREATED)): {**done, "description": "Made anew."}} if route.upserts else {}
+    return {str(int(status)): done, **made, **refused}
 
 
 def _answered(route: Route, endpoint: Endpoint) -> Iterator[str]:

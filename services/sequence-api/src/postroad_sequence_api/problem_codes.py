@@ -22,7 +22,7 @@ CODES: Final[Mapping[int, Mapping[str, str]]] = {
         "enrollments_running": "enrollments of the sequence still run",
         "illegal_transition": "the thing is in a `state` from which this does not lead on",
         "in_progress": "the first request with this Idempotency-Key is not answered yet: ask again",
-        "in_use": "something refers to it; `uses` says what",
+        "in_use": "something refers to it; `uses` says what, or `count` how many",
         "last_owner": "it is the tenant's only key that can make others",
         "not_by_hand": "the suppression is the recipient's own word; `kinds` says which",
         "not_held": "the database may send: there is nothing to reconcile",
@@ -39,8 +39,10 @@ CODES: Final[Mapping[int, Mapping[str, str]]] = {
     413: {"too_large": "more than `limit` bytes"},
     415: {"unsupported_media_type": "a Content-Type that is not taken here"},
     422: {
+        "filter_too_slow": "looking took too long; `unindexed` names attributes whose index would help",
         "idempotency_key_reused": "the Idempotency-Key was another request's",
         "invalid": "fields are not valid; `errors` names each",
+        "invalid_filter": "the filter cannot be used; `position` says where, `expected` what could stand there",
         "template_refused": "the template does not compile or render; `part`, `line` and `message` say where and why",
     },
     429: {

@@ -1,4 +1,4 @@
-"""`postroad contacts`: people from a CSV file."""
+"""`postroad contacts`: people from a CSV file, lists by filter, one with all there is to know."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from postroad.cli.jobs import follow, show_import
 from postroad.cli.progress import Bar, bars
 from postroad.cli.session import JsonFlag, as_tenant, print_json
-from postroad.cli.words import output, plain
+from postroad.cli.words import moment, output, plain, table
 from postroad.client import Client
 from postroad.errors import InputError
+from postroad.models import Contact, ContactDetail
 
 app = typer.Typer(help="The people that sequences write to.", no_args_is_help=True)
+
+SHOWN = 50
 
 _PART = 256 * 1024
 
@@ -66,6 +70,91 @@ def import_(
             output.print(plain(f"The import is job {job.id}. Follow it:\npostroad jobs watch {job.id}"))
 
     as_tenant(work)
+
+
+@app.command("list")
+def list_(
+    *,
+    filter_: Annotated[str | None, typer.Option("--filter", help="Whom; see docs/filters.md.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="How a name, address or company begins.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = SHOWN,
+    as_json: JsonFlag = False,
+) -> None:
+    """List contacts: all, or those that meet a filter."""
+
+    async def work(client: Client) -> None:
+        found: list[Contact] = []
+        async for contact in client.each_contact(filter_=filter_, q=search):
+            found.append(contact)
+            if len(found) == limit:
+                break
+        if as_json:
+            print_json(*found, as_list=True)
+            return
+        shown = table("id", "email", "name", "company")
+        for contact in found:
+            shown.add_row(str(contact.id), plain(contact.email), plain(_name(contact)), plain(contact.company))
+        output.print(shown)
+        counted = await client.count_contacts(filter_=filter_, q=search)
+        output.print(plain(f"{len(found)} of {counted.count:,}{'' if counted.exact else ' or more'}."))
+
+    as_tenant(work)
+
+
+@app.command()
+def show(
+    contact: Annotated[str, typer.Argument(metavar="CONTACT", help="Its id or address.", show_default=False)],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a contact: its fields, its account, what it did."""
+
+    async def work(client: Client) -> None:
+        found = await client.contact(await _id_of(client, contact))
+        if as_json:
+            print_json(found)
+        else:
+            _show_contact(found)
+
+    as_tenant(work)
+
+
+async def _id_of(client: Client, contact: str) -> UUID:
+    try:
+        return UUID(contact)
+    except ValueError:
+        found = await client.contacts(email=contact)
+    if not found:
+        raise InputError(f"There is no contact {contact}.")
+    return found[0].id
+
+
+def _show_contact(contact: ContactDetail) -> None:
+    done = contact.engagement
+    lines = {
+        "id": contact.id,
+        "email": contact.email,
+        "external id": contact.external_id or "",
+        "kind": contact.kind,
+        "name": _name(contact),
+        "company": contact.company,
+        "account": contact.account.name if contact.account else "",
+        "timezone": contact.timezone or "",
+        "suppressed": ", ".join(contact.suppressed),
+        "opened": f"{done.opens}  {moment(done.last_opened_at)}".strip(),
+        "clicked": f"{done.clicks}  {moment(done.last_clicked_at)}".strip(),
+        "replied": f"{done.replies}  {moment(done.last_replied_at)}".strip(),
+        **{f"attributes.{name}": value for name, value in contact.attributes.items()},
+    }
+    shown = table("", "")
+    for name, value in lines.items():
+        if value not in {"", None}:
+            shown.add_row(plain(name), plain(value))
+    output.print(shown)
+
+
+def _name(contact: Contact) -> str:
+    return f"{contact.first_name} {contact.last_name}".strip()
 
 
 def read_file(file: Path) -> bytes:

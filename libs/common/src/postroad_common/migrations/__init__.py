@@ -39,6 +39,7 @@ async def migrate(dsn: str, *, role_password: str | Mapping[str, str] | None = N
     """Migrate as an administrator; gives the login roles one password, or each its own. Raises MigrationError."""
     conn = await asyncpg.connect(dsn, timeout=10)
     try:
+        await _check_encoding(conn)
         await conn.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
         await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await _make_roles(conn, role_password)
@@ -49,6 +50,12 @@ async def migrate(dsn: str, *, role_password: str | Mapping[str, str] | None = N
         raise MigrationError(str(error)) from error
     finally:
         await conn.close()
+
+
+async def _check_encoding(conn: asyncpg.Connection) -> None:
+    encoding = await conn.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise MigrationError(f"the database is in {encoding}: create it with ENCODING 'UTF8'")
 
 
 async def hold_restored(dsn: str) -> None:

@@ -16,13 +16,13 @@ GRANT EXECUTE ON FUNCTION postroad.now(), postroad.tenants(), postroad.timeline(
 -- Behind the views, and behind the functions that return tenant ids.
 GRANT USAGE ON SCHEMA sequence, schedule, delivery, tracking TO postroad_views, postroad_definer;
 GRANT USAGE ON SCHEMA postroad TO postroad_views, postroad_definer;
-GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.sequences, sequence.sequence_versions, sequence.steps,
+GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.accounts, sequence.sequences, sequence.sequence_versions, sequence.steps,
     sequence.template_versions, sequence.senders, sequence.enrollments, sequence.intents, sequence.webhook_sources,
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
-    tracking.stops, tracking.event_keys, tracking.feeds, sequence.outbox, schedule.outbox, tracking.outbox,
+    tracking.stops, tracking.event_keys, tracking.feeds, tracking.contact_engagement, sequence.outbox, schedule.outbox, tracking.outbox,
     sequence.installation, delivery.setbacks TO postroad_views;
-GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.enrollments, sequence.jobs,
+GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.attributes, sequence.enrollments, sequence.jobs,
     sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
 GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
 GRANT SELECT ON delivery.messages, delivery.incarnations TO postroad_definer;
@@ -33,7 +33,8 @@ GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
 GRANT SELECT, INSERT ON sequence.tenants, sequence.template_versions, sequence.enrollments, sequence.intents,
     sequence.outbox, sequence.active_slots TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE ON sequence.api_keys, sequence.installation TO postroad_sequence_api;
-GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.templates, sequence.senders, sequence.sequences,
+GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.accounts, sequence.attributes,
+    sequence.contact_values, sequence.templates, sequence.senders, sequence.sequences,
     sequence.sequence_versions, sequence.steps, sequence.suppressions, sequence.webhook_sources TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.jobs, sequence.job_contacts TO postroad_sequence_api;
 GRANT SELECT, INSERT, DELETE ON sequence.job_input, sequence.job_reports TO postroad_sequence_api;
@@ -47,7 +48,10 @@ GRANT SELECT, INSERT ON sequence.webhook_attempts TO postroad_sequence_api;
 GRANT EXECUTE ON FUNCTION sequence.tenants_with_outbox(integer),
     sequence.tenants_with_idempotency_keys(interval, integer), sequence.tenants_with_jobs(uuid, integer),
     sequence.tenants_with_job_remains(interval, integer), sequence.tenants_with_webhooks_due(uuid, integer),
-    sequence.tenants_with_old_webhooks(interval, integer) TO postroad_sequence_api;
+    sequence.tenants_with_old_webhooks(interval, integer), sequence.tenants_with_indexes_to_fill(integer),
+    postroad.folded(text), sequence.text_value(jsonb), sequence.number_value(jsonb), sequence.flag_value(jsonb),
+    sequence.moment_value(jsonb), sequence.indexed_text(text, jsonb), sequence.indexed_number(text, jsonb)
+    TO postroad_sequence_api;
 GRANT USAGE ON SCHEMA schedule TO postroad_sequence_api;
 GRANT EXECUTE ON FUNCTION schedule.tenants_enrolled(uuid, integer) TO postroad_sequence_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA views TO postroad_sequence_api;
@@ -80,6 +84,7 @@ GRANT SELECT, INSERT, UPDATE ON tracking.feeds TO postroad_tracker;
 GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_requests TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
 GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;
+GRANT SELECT, INSERT, UPDATE ON tracking.contact_engagement TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
 GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.hold TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),

@@ -3,16 +3,29 @@
 from uuid import UUID
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Work
-from postroad_sequence_api.errors import UnsupportedMediaError
+from postroad_sequence_api.errors import InvalidFieldError, UnsupportedMediaError
 from postroad_sequence_api.http import decoding
 from postroad_sequence_api.models.base import Page
-from postroad_sequence_api.models.contacts import Contact, ContactChange, ContactNew, ContactPick
+from postroad_sequence_api.models.contacts import (
+    Contact,
+    ContactBatch,
+    ContactBatchDone,
+    ContactChange,
+    ContactCount,
+    ContactDetail,
+    ContactNew,
+    ContactPick,
+    ContactSelection,
+    ContactUpsert,
+    ContactUpserted,
+)
 from postroad_sequence_api.models.jobs import ImportOptions, Job
 from postroad_sequence_api.models.timelines import Timeline
-from postroad_sequence_api.services import contacts, imports, timelines
+from postroad_sequence_api.services import contacts, imports, timelines, upserts
 
 
 async def create(work: Work, body: ContactNew) -> Contact:
@@ -21,12 +34,27 @@ async def create(work: Work, body: ContactNew) -> Contact:
 
 
 async def list_(work: Work, query: ContactPick) -> Page[Contact]:
-    """List contacts, oldest first."""
+    """List contacts, oldest first: all, or those that meet a filter, a search and what else is said."""
     return await contacts.listed(work, query)
 
 
-async def get(work: Work, contact_id: UUID) -> Contact:
-    """Show a contact."""
+async def count(work: Work, query: ContactSelection) -> ContactCount:
+    """Count contacts, up to 10,000."""
+    return await contacts.count(work, query)
+
+
+async def put(work: Work, external_id: str, body: ContactUpsert) -> ContactUpserted:
+    """Add the contact with this external id, or change it."""
+    return await upserts.put(work, checked_external_id(external_id), body)
+
+
+async def batch(work: Work, body: ContactBatch) -> ContactBatchDone:
+    """Add or change up to 1,000 contacts, each with its own result."""
+    return await upserts.run_batch(work, body.contacts)
+
+
+async def get(work: Work, contact_id: UUID) -> ContactDetail:
+    """Show a contact with its account, what it did, and what is against its address."""
     return await contacts.get(work, contact_id)
 
 
@@ -55,3 +83,11 @@ async def import_(desk: Desk, caller: Caller, request: web.Request, query: Impor
 async def timeline(work: Work, contact_id: UUID) -> Timeline:
     """Tell what happened to a contact."""
     return await timelines.of_contact(work, contact_id)
+
+
+def checked_external_id(external_id: str) -> str:
+    """The id in the path, as the field of a body would be taken."""
+    try:
+        return ContactNew.model_validate({"email": "x@example.com", "external_id": external_id}).external_id or ""
+    except ValidationError as error:
+        raise InvalidFieldError("external_id", error.errors()[0]["msg"].removeprefix("Value error, ")) from error

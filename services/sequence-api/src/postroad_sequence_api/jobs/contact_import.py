@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,12 +14,14 @@ from typing_extensions import override
 
 from postroad_common.db import queries
 from postroad_sequence_api.context import Work
+from postroad_sequence_api.csv_import.cells import Attribute
 from postroad_sequence_api.csv_import.plan import Plan, Standing, plan
 from postroad_sequence_api.csv_import.records import DELIMITERS, Place, Reader
 from postroad_sequence_api.csv_import.rows import Columns, Note, Row, columns_of, read_row, rejected
 from postroad_sequence_api.jobs.claim import Claim
 from postroad_sequence_api.jobs.runner import Kind
 from postroad_sequence_api.models.jobs import ColumnMapping
+from postroad_sequence_api.services.attributes import cell_readers
 
 PIECE_BYTES: Final = 2**20
 """Of the file, as it is stored."""
@@ -49,7 +51,8 @@ class _Batch:
 
 async def run(claim: Claim) -> AsyncGenerator[None, None]:
     """Batch after batch; while one is written, the next is read."""
-    source = _Source(claim)
+    async with claim.desk.work() as work:
+        source = _Source(claim, await cell_readers(work))
     ahead = asyncio.create_task(source.batch())
     try:
         while (batch := await ahead).found:
@@ -67,13 +70,13 @@ KIND: Final = Kind(run, "bytes", Note._fields)
 class _Source:
     """The job's file as batches of rows, from where the job is."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, typed: Mapping[str, Attribute]) -> None:
         params = claim.params
         self._claim = claim
         self._reader = Reader(
             DELIMITERS[params["delimiter"]], encoding=params["encoding"], place=Place(**claim.position)
         )
-        self._columns = columns_of(params["header"], _MAPPING.validate_python(params["columns"] or {}))
+        self._columns = columns_of(params["header"], _MAPPING.validate_python(params["columns"] or {}), typed)
         self._next_byte = claim.position["offset"]
         self._ended = False
 

@@ -11,8 +11,10 @@ from postroad_sequence_api.models.fields import Moment, Name, said
 
 Role = Literal["owner", "editor", "viewer"]
 NOUNS: Final = (
+    "accounts",
     "analytics",
     "api-keys",
+    "attributes",
     "contacts",
     "enrollments",
     "events",

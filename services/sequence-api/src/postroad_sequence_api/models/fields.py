@@ -74,6 +74,11 @@ def normal_address(value: str) -> str:
     return _validated(value)
 
 
+def normal_domain(value: str) -> str:
+    """The domain of a company in the form in which addresses have theirs."""
+    return _validated(f"x@{one_line(value)}").removeprefix("x@")
+
+
 @lru_cache(maxsize=4096)
 def _normal_domain(domain: str) -> str:
     return _validated(f"x@{domain}").removeprefix("x@")

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import Field, Json
 
+from postroad_sequence_api.models.attributes import AttributeName
 from postroad_sequence_api.models.base import Body, Pick, Query, View
-from postroad_sequence_api.models.contacts import AttributeName
 from postroad_sequence_api.models.fields import said
 
 JobKind = Literal["import", "enroll", "export", "erase"]

@@ -1,4 +1,4 @@
-"""Contacts, one at a time; files of them are in imports."""
+"""Contacts, one at a time and by what is said of them; files of them are in imports."""
 
 from typing import Final
 from uuid import UUID
@@ -7,8 +7,19 @@ from postroad_common.db import queries
 from postroad_common.ids import new_id
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, NotFoundError
+from postroad_sequence_api.filtering.tree import Comparison, Field, Node
 from postroad_sequence_api.models.base import Page, page_of
-from postroad_sequence_api.models.contacts import Contact, ContactChange, ContactNew, ContactPick
+from postroad_sequence_api.models.contacts import (
+    Contact,
+    ContactChange,
+    ContactCount,
+    ContactDetail,
+    ContactNew,
+    ContactPick,
+    ContactSelection,
+    Engagement,
+)
+from postroad_sequence_api.services import accounts, attributes, selection
 
 _SQL: Final = queries("postroad_sequence_api", "contacts")
 _COLUMNS: Final = (
@@ -19,29 +30,40 @@ _COLUMNS: Final = (
     "company",
     "kind",
     "timezone",
+    "account_id",
     "attributes",
 )
+MOST_COUNTED: Final = 10_000
 
 
 async def create(work: Work, new: ContactNew) -> Contact:
     """A contact; its address and external id are not another's."""
-    values = new.model_dump()
+    values = new.model_dump() | {"attributes": await attributes.checked(work, "contact", new.attributes)}
+    await _check_account(work, new.account_id)
     row = await work.one(_SQL.insert_contact, new_id(), *(values[c] for c in _COLUMNS))
     return Contact.of(row)
 
 
-async def get(work: Work, contact_id: UUID) -> Contact:
-    """A contact."""
-    row = await work.find(_SQL.contact, contact_id)
+async def get(work: Work, contact_id: UUID) -> ContactDetail:
+    """A contact with its account, what it did, and what is against its address."""
+    row = await work.find(_SQL.contact_detail, contact_id)
     if row is None:
         raise NotFoundError("contact")
-    return Contact.of(row)
+    return ContactDetail.of(row, engagement=Engagement.of(row))
 
 
 async def listed(work: Work, pick: ContactPick) -> Page[Contact]:
-    """Contacts, oldest first."""
-    rows = await work.all(_SQL.list_contacts, pick.after, pick.email, pick.limit + 1)
-    return page_of((Contact.of(row) for row in rows), pick.limit)
+    """The contacts that are meant, oldest first."""
+    meant = await _selected(work, pick)
+    ids = await selection.contact_ids(work, meant, after=pick.after, limit=pick.limit + 1, patience=selection.PATIENCE)
+    return page_of((Contact.of(row) for row in await work.all(_SQL.contacts_by_id, ids)), pick.limit)
+
+
+async def count(work: Work, pick: ContactSelection) -> ContactCount:
+    """How many contacts are meant, up to 10,000."""
+    meant = await _selected(work, pick)
+    ids = await selection.contact_ids(work, meant, after=None, limit=MOST_COUNTED + 1, patience=selection.PATIENCE)
+    return ContactCount(count=min(len(ids), MOST_COUNTED), exact=len(ids) <= MOST_COUNTED)
 
 
 async def change(work: Work, contact_id: UUID, wanted: ContactChange) -> Contact:
@@ -51,6 +73,10 @@ async def change(work: Work, contact_id: UUID, wanted: ContactChange) -> Contact
         raise NotFoundError("contact")
     work.match(standing["revision"])
     values = {**standing, **wanted.model_dump(exclude_unset=True)}
+    if "attributes" in wanted.model_fields_set:
+        values["attributes"] = await attributes.checked(work, "contact", wanted.attributes)
+    if "account_id" in wanted.model_fields_set:
+        await _check_account(work, wanted.account_id)
     row = await work.one(_SQL.update_contact, contact_id, *(values[c] for c in _COLUMNS))
     return Contact.of(row)
 
@@ -67,3 +93,19 @@ async def delete(work: Work, contact_id: UUID) -> None:
             "enrolled", f"The contact has {enrolled} enrollments, which are its history.", count=enrolled
         )
     await work.value(_SQL.delete_contact, contact_id)
+
+
+async def _check_account(work: Work, account_id: UUID | None) -> None:
+    if account_id is not None and await accounts.unknown(work, [account_id]):
+        raise NotFoundError("account", field="account_id")
+
+
+async def _selected(work: Work, pick: ContactSelection) -> selection.Selection:
+    said = {
+        "email": pick.email,
+        "external_id": pick.external_id,
+        "kind": pick.kind,
+        "account.id": None if pick.account_id is None else str(pick.account_id),
+    }
+    also: list[Node] = [Comparison(Field(name), "=", (value,)) for name, value in said.items() if value is not None]
+    return await selection.select(work, pick.filter, q=pick.q, also=also)

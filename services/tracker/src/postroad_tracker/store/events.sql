@@ -1,8 +1,8 @@
 -- name: store
--- The one durable write of events: keys, events with the message each belongs to, personal data apart. An event whose
--- key is taken writes nothing at all. Keys are taken in order, and feeds after them in order, so that two batches
--- cannot deadlock. Look-ups are LATERAL with a LIMIT, or a large batch would read the whole ledger to join it once.
--- Answers with what was new, and with whom it is about.
+-- The one durable write of events: keys, events with the message each belongs to, personal data apart, and what each
+-- contact did. An event whose key is taken writes nothing at all. Keys are taken in order, feeds after them in order,
+-- and then contacts, so that two batches cannot deadlock. Look-ups are LATERAL with a LIMIT, or a large batch would read
+-- the whole ledger to join it once. Answers with what was new, and with whom it is about.
 WITH incoming AS MATERIALIZED (
     SELECT * FROM ROWS FROM (unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::uuid[], $8::text[],
@@ -76,6 +76,22 @@ WITH incoming AS MATERIALIZED (
     INSERT INTO tracking.event_personal_data (tenant_id, event_id, received_at, recipient, ip, user_agent)
     SELECT tenant_id, event_id, received_at, recipient, ip::inet, user_agent
     FROM fresh WHERE coalesce(recipient, ip, user_agent) IS NOT NULL
+), engaged AS (
+    INSERT INTO tracking.contact_engagement AS g
+        (tenant_id, contact_id, last_opened_at, last_clicked_at, last_replied_at, opens, clicks, replies)
+    SELECT tenant_id, contact_id, max(happened_at) FILTER (WHERE type = 'opened'),
+           max(happened_at) FILTER (WHERE type = 'clicked'), max(happened_at) FILTER (WHERE type = 'replied'),
+           count(*) FILTER (WHERE type = 'opened'), count(*) FILTER (WHERE type = 'clicked'),
+           count(*) FILTER (WHERE type = 'replied')
+    FROM fresh
+    WHERE contact_id IS NOT NULL AND type IN ('opened', 'clicked', 'replied') AND NOT machine
+    GROUP BY tenant_id, contact_id
+    ORDER BY tenant_id, contact_id
+    ON CONFLICT (tenant_id, contact_id) DO UPDATE
+    SET last_opened_at = greatest(g.last_opened_at, excluded.last_opened_at),
+        last_clicked_at = greatest(g.last_clicked_at, excluded.last_clicked_at),
+        last_replied_at = greatest(g.last_replied_at, excluded.last_replied_at),
+        opens = g.opens + excluded.opens, clicks = g.clicks + excluded.clicks, replies = g.replies + excluded.replies
 )
 SELECT tenant_id, event_id, received_at, happened_at AS occurred_at, type, bounce_type, url, machine, message_id,
        enrollment_id, contact_id, sequence_id, step_key, coalesce(message_recipient, address) AS address, message_state
@@ -93,10 +109,11 @@ ON CONFLICT DO NOTHING;
 -- name: match_late
 -- Events that came before the sender had noted the provider's id find their message, and take a place in the feed for
 -- it: whoever follows the feed of a sequence is past their own. One that another process matches meanwhile is not
--- answered with, and its place stays empty.
+-- answered with, and its place stays empty. What was counted when it came, because its address named the contact, is
+-- not counted again.
 WITH young AS MATERIALIZED (
     SELECT e.tenant_id, e.event_id, e.received_at, e.occurred_at, e.type, e.bounce_type, e.url, e.machine,
-           e.provider_message_id
+           e.provider_message_id, e.contact_id AS person_id
     FROM tracking.events e
     WHERE e.tenant_id = ANY ($1::uuid[]) AND e.message_id IS NULL AND e.provider_message_id IS NOT NULL
       AND e.received_at > postroad.now() - $2::interval
@@ -128,6 +145,22 @@ WITH young AS MATERIALIZED (
     ORDER BY tenant_id, event_id
     ON CONFLICT DO NOTHING
     RETURNING event_id
+), engaged AS (
+    INSERT INTO tracking.contact_engagement AS g
+        (tenant_id, contact_id, last_opened_at, last_clicked_at, last_replied_at, opens, clicks, replies)
+    SELECT tenant_id, contact_id, max(occurred_at) FILTER (WHERE type = 'opened'),
+           max(occurred_at) FILTER (WHERE type = 'clicked'), max(occurred_at) FILTER (WHERE type = 'replied'),
+           count(*) FILTER (WHERE type = 'opened'), count(*) FILTER (WHERE type = 'clicked'),
+           count(*) FILTER (WHERE type = 'replied')
+    FROM found JOIN matched USING (event_id)
+    WHERE person_id IS NULL AND type IN ('opened', 'clicked', 'replied') AND NOT machine
+    GROUP BY tenant_id, contact_id
+    ORDER BY tenant_id, contact_id
+    ON CONFLICT (tenant_id, contact_id) DO UPDATE
+    SET last_opened_at = greatest(g.last_opened_at, excluded.last_opened_at),
+        last_clicked_at = greatest(g.last_clicked_at, excluded.last_clicked_at),
+        last_replied_at = greatest(g.last_replied_at, excluded.last_replied_at),
+        opens = g.opens + excluded.opens, clicks = g.clicks + excluded.clicks, replies = g.replies + excluded.replies
 )
 SELECT f.tenant_id, f.event_id, f.received_at, f.occurred_at, f.type, f.bounce_type, f.url, f.machine, f.message_id,
        f.enrollment_id, f.contact_id, f.sequence_id, f.step_key, f.recipient AS address, f.state AS message_state
