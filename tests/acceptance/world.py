@@ -54,7 +54,9 @@ class World:
     counted_up_to: int = 0
     counted: defaultdict[str, Counter[Mail]] = field(default_factory=lambda: defaultdict(Counter))
 
-    async def call(self, method: str, path: str, *, expect: int | tuple[int, ...] = (200, 201, 202), **request: Any) -> Any:
+    async def call(
+        self, method: str, path: str, *, expect: int | tuple[int, ...] = (200, 201, 202), **request: Any
+    ) -> Any:
         """One API call as the tenant's owner; anything but the expected status fails the test with the body."""
         response = await self.http.request(method, f"/v1{path}", **request)
         expected = (expect,) if isinstance(expect, int) else expect
