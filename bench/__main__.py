@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from bench import claim, contacts, pipeline, reads
+from bench import bulk, claim, contacts, pipeline, reads
 
 BENCHES: Final[Mapping[str, Callable[[], None]]] = {
     "pipeline": pipeline.main,
     "claim": claim.main,
     "reads": reads.main,
     "contacts": contacts.main,
+    "bulk": bulk.main,
 }
 
 

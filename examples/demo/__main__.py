@@ -98,7 +98,7 @@ def _check(stage: Stage, playing: asyncio.Task[None]) -> None:
 async def _play(scene: Scene, player: Player, check: Callable[[], None], patience: float) -> bool:
     """Enroll everybody, follow the sequence to its end and give account; whether both sides agree."""
     began = time.monotonic()
-    await scene.client.enroll_all(scene.sequence.id)
+    await scene.client.wait_for_job((await scene.client.enroll_all(scene.sequence.id)).id, interval=0.1)
     stats = await follow(scene, player, check=check, patience=patience)
     output.print(plain(f"Played in {time.monotonic() - began:.0f} s."))
     lines, proofs = await account(scene, player, stats)

@@ -179,13 +179,41 @@ def test_a_password_is_read_from_standard_input_and_not_from_the_arguments(api: 
     assert "needs a password" in said("senders", "create", "main", *arguments, stdin="", code=2)
 
 
-def test_enroll_all_says_what_became_of_everybody(api: FakeApi) -> None:
-    counts = {"enrolled": 290, "already_active": 3, "suppressed": 12, "unknown": 0}
-    path = f"/sequences/{SEQUENCE['id']}/enrollments"
-    api.answer("POST", path, {"version": 1, "counts": counts, "results": []})
+ENROLLED: dict[str, Any] = {
+    **ENDED,
+    "kind": "enroll",
+    "progress": {"done": 305, "total": 305, "unit": "contacts"},
+    "counts": {"enrolled": 290, "already_active": 3, "suppressed": 12},
+}
+ENROLL = f"/sequences/{SEQUENCE['id']}/enrollments"
+
+
+def test_enroll_all_is_followed_to_its_end_and_says_what_became_of_everybody(api: FakeApi) -> None:
+    api.answer("POST", f"{ENROLL}/bulk", JOB, status=202)
+    api.answer("GET", JOB_PATH, ENROLLED)
     shown = said("enroll", "Onboarding", "--all")
     assert "Onboarding: 290 enrolled, 3 already on their way, 12 suppressed." in shown
-    assert api.bodies("POST", path) == [{"all": True}]
+    assert api.bodies("POST", f"{ENROLL}/bulk") == [{"all": True}]
+
+
+def test_enroll_sends_a_file_as_it_is_and_points_to_the_report_of_whom_it_did_not_find(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("external_id\ncrm-1\ncrm-2\n")
+    api.answer("POST", f"{ENROLL}/import", JOB, status=202)
+    api.answer("GET", JOB_PATH, {**ENROLLED, "counts": {"enrolled": 1, "unknown": 1}})
+    shown = said("enroll", "Onboarding", "--csv", str(file))
+    assert "Onboarding: 1 enrolled, 1 unknown to the API." in shown
+    assert f"postroad jobs report {JOB['id']}" in shown
+    assert next(asked for asked in api.asked if asked.method == "POST").body == file.read_bytes()
+
+
+def test_an_enrollment_of_many_that_failed_exits_2_and_says_why(api: FakeApi) -> None:
+    api.answer("POST", f"{ENROLL}/bulk", JOB, status=202)
+    error = {"code": "sequence_not_active", "detail": "The sequence is paused."}
+    api.answer("GET", JOB_PATH, {**ENROLLED, "state": "failed", "error": error})
+    assert "The sequence is paused." in said("enroll", "Onboarding", "--all", code=2)
 
 
 def test_somebody_unknown_stops_an_enroll_before_anybody_is_enrolled(api: FakeApi) -> None:

@@ -11,7 +11,7 @@ from postroad_common.ids import new_id
 from postroad_sequence_api.app import ROUTES
 from postroad_stack.fake_esps import FakeSendGrid
 
-from .house import OPERATOR_TOKEN, Tenant, name_of
+from .house import OPERATOR_TOKEN, Tenant, csv_of, name_of
 
 ID = str(new_id())
 STEP = {"key": "k", "kind": "email", "template_id": ID, "delay": "1d", "preferred_time": "09:30", "thread": "new"}
@@ -47,7 +47,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/sequences/{id}": {"name": "n", "sender_id": ID, "steps": [STEP]},
     "POST /v1/sequences/{id}/clone": {"name": "n", "version": 1},
     "POST /v1/sequences/{id}/archive": {"stop_running": True},
-    "POST /v1/sequences/{id}/enrollments": {"contact_ids": [ID], "all": False},
+    "POST /v1/sequences/{id}/enrollments": {"contact_ids": [ID]},
+    "POST /v1/sequences/{id}/enrollments/bulk": {"all": True},
     "POST /v1/suppressions": {"email": "a@b.example", "reason": "r"},
     "POST /v1/webhook-sources": {"name": "n", "esp": "sendgrid", "public_keys": [FakeSendGrid().public_key]},
     "POST /v1/webhook-subscriptions": HOOK,
@@ -145,6 +146,7 @@ def check(name: str, response: Any, statuses: set[int], shown: str) -> Any:
 def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
     takes_none = {
         "POST /v1/contacts/import",  # CSV: test_imports
+        "POST /v1/sequences/{id}/enrollments/import",  # CSV: test_bulk
         "POST /v1/jobs/{id}/cancel",
         *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
           for action in ("pause", "resume", "stop", "activate")),
@@ -287,8 +289,8 @@ async def test_an_id_that_is_none_is_404(tenant: Tenant, route: Any) -> None:
     name = name_of(route)
     for strange in STRANGE_IDS:
         path = name.partition(" ")[2].removeprefix("/v1").replace("{id}", strange).replace("{version}", "1")
-        response = await tenant.ask(route.method, path, json=BODIES.get(name, {}))
-        check(name, response, {404}, strange)
+        body = csv_of("email\n") if route.takes == "text/csv" else {"json": BODIES.get(name, {})}
+        check(name, await tenant.ask(route.method, path, **body), {404}, strange)
 
 
 @pytest.mark.parametrize(

@@ -69,21 +69,6 @@ async def test_a_thousand_at_once_take_less_than_seconds(tenant: Tenant) -> None
     assert took < 10
 
 
-async def test_all_enrolls_every_contact_and_again_nobody(tenant: Tenant, outbox: Listener) -> None:
-    sequence = await tenant.sequence()
-    await people(tenant, 1203)
-    suppressed = await tenant.contact()
-    await tenant.call("POST", "/suppressions", json={"email": suppressed["email"]}, expect=201)
-    path = f"/sequences/{sequence['id']}/enrollments"
-    answer = await tenant.call("POST", path, json={"all": True})
-    assert answer["counts"] == {"enrolled": 1203, "already_active": 0, "suppressed": 1, "unknown": 0}
-    assert answer["results"] == []
-    told = await outbox.received("enrollments.created.v1", 3)
-    assert sum(len(body["items"]) for body in told) == 1203
-    again = await tenant.call("POST", path, json={"all": True})
-    assert again["counts"] == {"enrolled": 0, "already_active": 1203, "suppressed": 1, "unknown": 0}
-
-
 async def test_the_same_contacts_enrolled_by_several_calls_at_once_run_once(tenant: Tenant) -> None:
     sequence = await tenant.sequence()
     ids = await people(tenant, 700)
@@ -106,17 +91,16 @@ async def test_only_an_active_sequence_takes_enrollments(tenant: Tenant) -> None
     await tenant.call("POST", f"/sequences/{paused['id']}/pause")
     await tenant.call("POST", f"/sequences/{archived['id']}/archive")
     for sequence, state in ((draft, "draft"), (paused, "paused"), (archived, "archived")):
-        for body in ({"contact_ids": [contact["id"]]}, {"all": True}):
-            problem = await tenant.refused("POST", f"/sequences/{sequence['id']}/enrollments", 409, json=body)
-            assert (problem["code"], problem["state"]) == ("sequence_not_active", state)
+        body = {"contact_ids": [contact["id"]]}
+        problem = await tenant.refused("POST", f"/sequences/{sequence['id']}/enrollments", 409, json=body)
+        assert (problem["code"], problem["state"]) == ("sequence_not_active", state)
 
 
-async def test_one_asks_for_contacts_or_for_all_and_not_for_more_than_a_thousand(tenant: Tenant) -> None:
+async def test_one_names_contacts_and_not_more_than_a_thousand(tenant: Tenant) -> None:
     sequence = await tenant.sequence()
     one = str(new_id())
     bodies: list[dict[str, Any]] = [
         {},
-        {"all": False},
         {"all": True, "contact_ids": [one]},
         {"contact_ids": []},
         {"contact_ids": [one] * 1001},

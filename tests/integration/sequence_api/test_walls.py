@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from postroad_sequence_api.app import ROUTES
 
-from .house import CreateTenant, Enrolled, Tenant, name_of
+from .house import CreateTenant, Enrolled, Tenant, csv_of, name_of
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Case:
     by: Callable[[Home], dict[str, str]]
     json: Callable[[Home], Any] | None = None
     query: Callable[[Home], dict[str, str]] | None = None
+    csv: bytes = b""
     found: int = 200
 
 
@@ -189,6 +190,8 @@ ADDRESSED = {
     "GET /v1/analytics/sequences/{id}/steps": Case(sequence),
     "GET /v1/analytics/sequences/{id}/daily": Case(sequence),
     "POST /v1/sequences/{id}/enrollments": Case(sequence, lambda home: {"contact_ids": [home.one.contact["id"]]}),
+    "POST /v1/sequences/{id}/enrollments/bulk": Case(sequence, lambda _: {"all": True}, found=202),
+    "POST /v1/sequences/{id}/enrollments/import": Case(sequence, csv=b"email\nnobody@people.example\n", found=202),
     "POST /v1/sequences/{id}/archive": Case(sequence, lambda _: {"stop_running": True}),
     "GET /v1/enrollments/{id}": Case(enrollment),
     "GET /v1/enrollments/{id}/explain": Case(enrollment),
@@ -354,6 +357,8 @@ async def send(tenant: Tenant, name: str, case: Case, home: Home) -> Any:
     request: dict[str, Any] = {}
     if case.json is not None:
         request["json"] = case.json(home)
+    if case.csv:
+        request |= csv_of(case.csv)
     return await tenant.ask(method, path.removeprefix("/v1").format(**case.by(home)), **request)
 
 
@@ -436,7 +441,8 @@ async def test_another_tenant_s_contacts_are_unknown_when_they_are_enrolled(
     home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
     results = await tenant.enroll(home.one.sequence["id"], other.one.contact["id"], home.free_contact_id)
     assert [result["result"] for result in results] == ["unknown", "enrolled"]
-    await tenant.call("POST", f"/sequences/{home.one.sequence['id']}/enrollments", json={"all": True})
+    everybody = f"/sequences/{home.one.sequence['id']}/enrollments/bulk"
+    await tenant.until_imported((await tenant.call("POST", everybody, json={"all": True}, expect=202))["id"])
     foreign = await tenant.admin.fetchval(
         "SELECT count(*) FROM sequence.enrollments e JOIN sequence.contacts c USING (contact_id)"
         " WHERE e.tenant_id <> c.tenant_id",

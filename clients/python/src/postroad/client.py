@@ -234,11 +234,21 @@ class Client:
             await self._api.call("POST", f"/sequences/{sequence_id}/enrollments", json=body)
         )
 
-    async def enroll_all(self, sequence_id: UUID) -> m.Enrolled:
-        """Enroll every contact of the tenant."""
-        return m.Enrolled.model_validate(
-            await self._api.call("POST", f"/sequences/{sequence_id}/enrollments", json={"all": True})
+    async def enroll_all(self, sequence_id: UUID) -> m.Job:
+        """Enroll every contact that the tenant has now: a job, see wait_for_job."""
+        path = f"/sequences/{sequence_id}/enrollments/bulk"
+        headers = {"Idempotency-Key": str(uuid4())}
+        return m.Job.model_validate(await self._api.call("POST", path, json={"all": True}, headers=headers))
+
+    async def enroll_file(self, sequence_id: UUID, csv: bytes | Callable[[], AsyncIterator[bytes]]) -> m.Job:
+        """Enroll whom a CSV names by email, external_id or contact_id: a job; csv as in import_contacts."""
+        answer = await self._api.call(
+            "POST",
+            f"/sequences/{sequence_id}/enrollments/import",
+            body=_parts_of(csv) if isinstance(csv, bytes) else csv,
+            headers={"Content-Type": "text/csv", "Idempotency-Key": str(uuid4())},
         )
+        return m.Job.model_validate(answer)
 
     async def enrollments(
         self, *, sequence_id: UUID | None = None, contact_id: UUID | None = None, state: str | None = None

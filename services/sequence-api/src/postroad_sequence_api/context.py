@@ -75,6 +75,8 @@ class Work:
     actor: UUID | None = None
     """The API key that asked; None: nobody did, or an operator."""
     said: bool = field(default=False, init=False)
+    queued: bool = field(default=False, init=False)
+    """A job was: its runner is woken when the transaction has committed."""
     matched: bool = field(default=False, init=False)
 
     def match(self, revision: int) -> None:
@@ -136,7 +138,7 @@ class Desk:
 
     @asynccontextmanager
     async def work(self, expected: frozenset[int] | None = None) -> AsyncIterator[Work]:
-        """A transaction that commits at the end of the block; the relay is woken if it said something."""
+        """A transaction that commits at the end of the block; then those are woken who have to do with what it left."""
         async with transaction(self.context.pool, self.tenant_id) as conn:
             work = Work(conn, self.tenant_id, expected, self.actor)
             yield work
@@ -144,3 +146,5 @@ class Desk:
             if __debug__:
                 reach("api.committed")
             self.context.wake_relay()
+        if work.queued:
+            self.context.wake_jobs()

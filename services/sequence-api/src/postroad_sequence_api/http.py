@@ -1,6 +1,6 @@
 """Between HTTP and the models: reading what was asked, and answering."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -63,6 +63,15 @@ def decoding() -> Iterator[None]:
         yield
     except web.RequestPayloadError as error:
         raise BadRequestError("malformed_encoding", "The body is not encoded as its headers say.") from error
+
+
+@contextmanager
+def reading_csv(request: web.Request) -> Iterator[AsyncIterator[bytes]]:
+    """Around reading a CSV file part by part. Raises UnsupportedMediaError, and BadRequestError as decoding does."""
+    if request.content_type != "text/csv":
+        raise UnsupportedMediaError("text/csv")
+    with decoding():
+        yield request.content.iter_any()
 
 
 async def read_bytes(request: web.Request) -> bytes:

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from postroad.cli.jobs import follow, show_import
-from postroad.cli.progress import Bar, bars
+from postroad.cli.progress import Bars, bars
 from postroad.cli.session import JsonFlag, as_tenant, print_json
 from postroad.cli.words import moment, output, plain, table
 from postroad.client import Client
@@ -52,9 +52,8 @@ def import_(
 
     async def work(client: Client) -> None:
         with bars() as shown:
-            bar = shown.bar(f"{file.name} up", unit="bytes", total=_size(file))
             job = await client.import_contacts(
-                _reader(file, bar),
+                reader(file, shown),
                 columns=_mapping(column or ()),
                 dry_run=dry_run,
                 delimiter=delimiter,
@@ -157,14 +156,6 @@ def _name(contact: Contact) -> str:
     return f"{contact.first_name} {contact.last_name}".strip()
 
 
-def read_file(file: Path) -> bytes:
-    """The file's bytes; InputError when it cannot be read."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}.") from error
-
-
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
@@ -172,8 +163,9 @@ def _size(file: Path) -> int:
         raise InputError(f"{file}: {error.strerror}.") from error
 
 
-def _reader(file: Path, bar: Bar) -> Callable[[], AsyncIterator[bytes]]:
-    """Reads the file part by part, as often as it is asked to."""
+def reader(file: Path, shown: Bars) -> Callable[[], AsyncIterator[bytes]]:
+    """Reads the file part by part, as often as it is asked to, under a bar. Raises InputError when it cannot."""
+    bar = shown.bar(f"{file.name} up", unit="bytes", total=_size(file))
 
     async def parts() -> AsyncIterator[bytes]:
         sent = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +10,11 @@ from uuid import UUID
 
 import typer
 
-from postroad.cli.contacts import read_file
+from postroad.cli.contacts import reader
+from postroad.cli.jobs import follow, sentence
+from postroad.cli.progress import bars
 from postroad.cli.session import SequenceName, as_tenant
-from postroad.cli.words import output, plain
+from postroad.cli.words import errors, output, plain
 from postroad.client import Client
 from postroad.errors import InputError
 
@@ -25,6 +25,7 @@ SAID = {
     "already_active": "already on their way",
     "suppressed": "suppressed",
     "unknown": "unknown to the API",
+    "invalid": "not readable",
 }
 
 
@@ -33,7 +34,9 @@ def enroll(
     *,
     every: Annotated[bool, typer.Option("--all", help="Every contact of the tenant.")] = False,
     contact: Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="One contact; may be repeated.")] = None,
-    file: Annotated[Path | None, typer.Option("--csv", help="The contacts of a CSV's email column.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--csv", help="The contacts that a CSV names by email, external_id or contact_id.")
+    ] = None,
 ) -> None:
     """Enroll contacts. One that is already on its way in this sequence is left alone."""
 
@@ -41,28 +44,28 @@ def enroll(
         if sum((every, bool(contact), file is not None)) != 1:
             raise InputError("Say whom to enroll: --all, --contact EMAIL or --csv FILE.")
         found = await client.find_sequence(sequence)
-        if every:
-            counts = Counter(dict((await client.enroll_all(found.id)).counts))
+        if contact:
+            counts = await _enroll_some(client, found.id, contact)
         else:
-            emails = contact or _emails(file)
-            counts = await _enroll_some(client, found.id, emails)
+            counts = await _enroll_many(client, found.id, file)
         said = [f"{counts[result]} {words}" for result, words in SAID.items() if counts[result] or result == "enrolled"]
         output.print(plain(f"{found.name}: {', '.join(said)}."))
 
     as_tenant(work)
 
 
-def _emails(file: Path | None) -> list[str]:
-    if file is None:
-        raise AssertionError("one of the three ways was given")
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_file(file).decode("utf-8-sig"))))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file} cannot be read as CSV in UTF-8: {error}.") from error
-    emails = [row["email"].strip() for row in rows if row.get("email")]
-    if not emails:
-        raise InputError(f"{file} has no column `email` with addresses.")
-    return emails
+async def _enroll_many(client: Client, sequence_id: UUID, file: Path | None) -> Counter[str]:
+    with bars() as shown:
+        if file is None:
+            job = await client.enroll_all(sequence_id)
+        else:
+            job = await client.enroll_file(sequence_id, reader(file, shown))
+        job = await follow(client, job, shown)
+    if job.state != "completed":
+        raise InputError(sentence(job))
+    if job.count("invalid") or job.count("unknown"):
+        errors.print(plain(f"Each contact's result: postroad jobs report {job.id} > report.csv"), soft_wrap=True)
+    return Counter(job.counts)
 
 
 async def _enroll_some(client: Client, sequence_id: UUID, emails: Sequence[str]) -> Counter[str]:

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Work
-from postroad_sequence_api.errors import InvalidFieldError, UnsupportedMediaError
-from postroad_sequence_api.http import decoding
+from postroad_sequence_api.errors import InvalidFieldError
+from postroad_sequence_api.http import reading_csv
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.contacts import (
     Contact,
@@ -74,10 +74,8 @@ async def import_(desk: Desk, caller: Caller, request: web.Request, query: Impor
     The answer comes when the whole file is durable. Contacts are found by external_id, else by email, and merged; an
     empty cell says nothing. Rows that cannot go in are in the job's report, by line and reason.
     """
-    if request.content_type != "text/csv":
-        raise UnsupportedMediaError("text/csv")
-    with decoding():
-        return await imports.receive(desk, caller.api_key_id, query, request.content.iter_any())
+    with reading_csv(request) as body:
+        return await imports.receive(desk, caller.api_key_id, query, body)
 
 
 async def timeline(work: Work, contact_id: UUID) -> Timeline:

@@ -2,23 +2,47 @@
 
 from uuid import UUID
 
+from aiohttp import web
+
+from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.http import reading_csv
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.enrollments import (
     Enrolled,
+    EnrollMany,
     Enrollment,
     EnrollmentPick,
     EnrollmentStopped,
     EnrollNew,
 )
 from postroad_sequence_api.models.explanations import Explanation
+from postroad_sequence_api.models.jobs import FileForm, Job
 from postroad_sequence_api.models.timelines import Timeline
-from postroad_sequence_api.services import enrollments, explanations, stops, timelines
+from postroad_sequence_api.services import bulk_enroll, enrollments, explanations, stops, timelines
 
 
-async def create(desk: Desk, sequence_id: UUID, body: EnrollNew) -> Enrolled:
+async def create(work: Work, sequence_id: UUID, body: EnrollNew) -> Enrolled:
     """Enroll contacts in a sequence."""
-    return await enrollments.enroll(desk, sequence_id, body)
+    return await enrollments.enroll(work, sequence_id, body)
+
+
+async def bulk(work: Work, caller: Caller, sequence_id: UUID, body: EnrollMany) -> Job:
+    """Enroll many contacts in a sequence: a job.
+
+    Its report tells of each contact: enrolled, already_active, suppressed or unknown.
+    """
+    return await bulk_enroll.enroll_many(work, caller.api_key_id, sequence_id, body)
+
+
+async def import_(desk: Desk, caller: Caller, request: web.Request, sequence_id: UUID, query: FileForm) -> Job:
+    """Enroll the contacts of a CSV file in a sequence: a job.
+
+    A row names a contact by contact_id, external_id or email, the first of these that it has. The report tells of each
+    row: enrolled, already_active, suppressed, unknown, or invalid when it names nobody.
+    """
+    with reading_csv(request) as body:
+        return await bulk_enroll.enroll_file(desk, caller.api_key_id, sequence_id, query, body)
 
 
 async def list_(work: Work, query: EnrollmentPick) -> Page[Enrollment]:

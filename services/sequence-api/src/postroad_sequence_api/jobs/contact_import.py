@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,17 +14,14 @@ from typing_extensions import override
 
 from postroad_common.db import queries
 from postroad_sequence_api.context import Work
-from postroad_sequence_api.csv_import.cells import Attribute
 from postroad_sequence_api.csv_import.plan import Plan, Standing, plan
-from postroad_sequence_api.csv_import.records import DELIMITERS, Place, Reader
-from postroad_sequence_api.csv_import.rows import Columns, Note, Row, columns_of, read_row, rejected
+from postroad_sequence_api.csv_import.rows import Note, Row, columns_of, read_row, rejected
 from postroad_sequence_api.jobs.claim import Claim
-from postroad_sequence_api.jobs.runner import Kind
+from postroad_sequence_api.jobs.file import Batch, File
+from postroad_sequence_api.jobs.runner import Kind, Unit
 from postroad_sequence_api.models.jobs import ColumnMapping
 from postroad_sequence_api.services.attributes import cell_readers
 
-PIECE_BYTES: Final = 2**20
-"""Of the file, as it is stored."""
 _SQL: Final = queries("postroad_sequence_api", "imports")
 _BATCH: Final = 1000
 _TRIES: Final = 3
@@ -41,22 +38,17 @@ _COLUMNS: Final = (
 _MAPPING: Final[TypeAdapter[ColumnMapping]] = TypeAdapter(ColumnMapping)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Rows, and the place in the file behind them."""
-
-    found: Sequence[Row | Note]
-    place: Place
-
-
 async def run(claim: Claim) -> AsyncGenerator[None, None]:
     """Batch after batch; while one is written, the next is read."""
+    params = claim.params
     async with claim.desk.work() as work:
-        source = _Source(claim, await cell_readers(work))
-    ahead = asyncio.create_task(source.batch())
+        typed = await cell_readers(work)
+    columns = columns_of(params["header"], _MAPPING.validate_python(params["columns"] or {}), typed)
+    file = File(claim, partial(read_row, columns))
+    ahead = asyncio.create_task(file.batch(_BATCH))
     try:
-        while (batch := await ahead).found:
-            ahead = asyncio.create_task(source.batch())
+        while (batch := await ahead).rows:
+            ahead = asyncio.create_task(file.batch(_BATCH))
             await _write(claim, batch)
             yield
     finally:
@@ -64,50 +56,15 @@ async def run(claim: Claim) -> AsyncGenerator[None, None]:
         await asyncio.gather(ahead, return_exceptions=True)
 
 
-KIND: Final = Kind(run, "bytes", Note._fields)
+def unit_of(_: Mapping[str, Any]) -> Unit:
+    """A file is as long as its bytes."""
+    return "bytes"
 
 
-class _Source:
-    """The job's file as batches of rows, from where the job is."""
-
-    def __init__(self, claim: Claim, typed: Mapping[str, Attribute]) -> None:
-        params = claim.params
-        self._claim = claim
-        self._reader = Reader(
-            DELIMITERS[params["delimiter"]], encoding=params["encoding"], place=Place(**claim.position)
-        )
-        self._columns = columns_of(params["header"], _MAPPING.validate_python(params["columns"] or {}), typed)
-        self._next_byte = claim.position["offset"]
-        self._ended = False
-
-    async def batch(self) -> _Batch:
-        """The next rows; none: the file is at its end."""
-        found: list[Row | Note] = []
-        while len(found) < _BATCH:
-            taken = await asyncio.to_thread(_read, self._reader, self._columns, _BATCH - len(found))
-            found += taken
-            if not taken and self._ended:
-                break
-            if len(found) < _BATCH and not self._ended:
-                await self._feed()
-        return _Batch(found, self._reader.place)
-
-    async def _feed(self) -> None:
-        if self._next_byte == self._claim.total:
-            self._ended = True
-            self._reader.end()
-            return
-        number, inside = divmod(self._next_byte, PIECE_BYTES)
-        piece = (await self._claim.piece(number))[inside:]
-        self._next_byte += len(piece)
-        self._reader.feed(piece)
+KIND: Final = Kind(run, unit_of, Note._fields)
 
 
-def _read(reader: Reader, columns: Columns, most: int) -> list[Row | Note]:
-    return [read_row(columns, record) for record in reader.take(most)]
-
-
-async def _write(claim: Claim, batch: _Batch) -> None:
+async def _write(claim: Claim, batch: Batch[Row | Note]) -> None:
     """Write a batch in one transaction. What collides with a contact that came in meanwhile is planned anew."""
     for _ in range(_TRIES):
         try:
@@ -118,20 +75,19 @@ async def _write(claim: Claim, batch: _Batch) -> None:
     await _commit(claim, batch, carefully=True)
 
 
-async def _commit(claim: Claim, batch: _Batch, *, carefully: bool) -> None:
-    rows = [one for one in batch.found if isinstance(one, Row)]
-    notes = [one for one in batch.found if isinstance(one, Note)]
+async def _commit(claim: Claim, batch: Batch[Row | Note], *, carefully: bool) -> None:
+    rows = [one for one in batch.rows if isinstance(one, Row)]
+    notes = [one for one in batch.rows if isinstance(one, Note)]
     async with claim.chunk() as chunk:
         book = (_Rehearsal if claim.params["dry_run"] else _Book)(chunk.work, claim.job_id)
         for made in await _halves(book, rows) if carefully else [await book.write(rows)]:
             notes += made.notes
             chunk.counts.update(created=made.created, updated=made.updated, unchanged=made.unchanged)
         results = Counter(note.result for note in notes)
-        chunk.counts.update(rows=len(batch.found), rejected=results["rejected"], warnings=results["warning"])
+        chunk.counts.update(rows=len(batch.rows), rejected=results["rejected"], warnings=results["warning"])
         notes.sort(key=_line)
         chunk.rows = [tuple(note) for note in notes]
-        chunk.position = {"offset": batch.place.offset, "line": batch.place.line}
-        chunk.done = batch.place.offset
+        chunk.position, chunk.done = batch.position, batch.place.offset
 
 
 async def _halves(book: "_Book", rows: Sequence[Row]) -> list[Plan]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import structlog
@@ -36,11 +36,11 @@ Run = Callable[[Claim], AsyncGenerator[None, None]]
 class Kind:
     """What a job of a kind does: commits a chunk, yields, and ends when there is no more.
 
-    unit is what its progress counts; columns are those of its report.
+    unit_of says from the params what its progress counts; columns are those of its report.
     """
 
     run: Run
-    unit: Unit
+    unit_of: Callable[[Mapping[str, Any]], Unit]
     columns: tuple[str, ...]
 
 

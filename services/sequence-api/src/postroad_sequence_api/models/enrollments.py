@@ -1,10 +1,10 @@
 """Enrollments: a contact on its way through a version of a sequence."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from postroad_sequence_api.models.base import Body, Pick, View
 from postroad_sequence_api.models.fields import EXAMPLE_ID
@@ -16,19 +16,25 @@ Result = Literal["enrolled", "already_active", "suppressed", "unknown"]
 
 
 class EnrollNew(Body):
-    """Whom to enroll: up to 1,000 contacts by id, or all of the tenant."""
+    """Whom to enroll: up to 1,000 contacts by id. More are a job."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"contact_ids": [EXAMPLE_ID]}]})
 
-    contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)] | None = None
-    all: bool = False
-    """Every contact of the tenant; then without contact_ids."""
+    contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)]
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.contact_ids is not None) == self.all:
-            raise ValueError('give either contact_ids or "all": true')
-        return self
+
+def _no_number(value: object) -> object:
+    """1 equals True in Python, and in JSON it does not."""
+    return value if isinstance(value, bool) else None
+
+
+class EnrollMany(Body):
+    """Whom to enroll: all contacts of the tenant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"all": True}]})
+
+    all: Annotated[Literal[True], BeforeValidator(_no_number)]
+    """Every contact that there is now."""
 
 
 class EnrollResult(View):
@@ -50,7 +56,7 @@ class EnrollCounts(View):
 
 
 class Enrolled(View):
-    """What became of each contact named, and the counts. For all contacts the counts are the answer."""
+    """What became of each contact named, and the counts."""
 
     sequence_id: UUID
     version: int

@@ -26,7 +26,16 @@ ColumnMapping: TypeAlias = dict[str, ContactField | AttributeColumn | None]
 """What the columns of a file are, by the names in its header: a field, {"attribute": name}, or null: nothing."""
 
 
-class ImportOptions(Query):
+class FileForm(Query):
+    """How a CSV file is written, where that should not be found out."""
+
+    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
+    """Without it, the one that the header has most of."""
+    encoding: Encoding | None = None
+    """Without it, each line is UTF-8, or Windows-1252 where it is not (the report warns); UTF-16 is recognised."""
+
+
+class ImportOptions(FileForm):
     """How to read a file of contacts."""
 
     columns: (
@@ -37,10 +46,6 @@ class ImportOptions(Query):
     is nothing. One that is not named is the field of its own name, else an attribute."""
     dry_run: bool = False
     """Write nothing, and report what would happen."""
-    delimiter: Literal["comma", "semicolon", "tab", "pipe"] | None = None
-    """Without it, the one that the header has most of."""
-    encoding: Encoding | None = None
-    """Without it, each line is UTF-8, or Windows-1252 where it is not (the report warns); UTF-16 is recognised."""
 
 
 class JobPick(Pick):

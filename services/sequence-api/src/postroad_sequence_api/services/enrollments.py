@@ -11,7 +11,7 @@ from postroad_common.contracts import EnrollmentCreated, EnrollmentsCreatedV1
 from postroad_common.db import queries
 from postroad_common.ids import new_id
 from postroad_common.telemetry import current_traceparent
-from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, IllegalTransitionError, NotFoundError
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.enrollments import (
@@ -28,23 +28,16 @@ from postroad_sequence_api.services.stops import Intent, Pending, Subject
 
 _SQL: Final = queries("postroad_sequence_api", "enrollments")
 _SEQUENCES: Final = queries("postroad_sequence_api", "sequences")
-MOST_AT_ONCE: Final = 50_000
 _ENDED: Final = frozenset({"completed", "replied", "bounced", "unenrolled", "failed"})
 
 
-async def enroll(desk: Desk, sequence_id: UUID, new: EnrollNew) -> Enrolled:
-    """Enroll contacts in the active version; a contact that already runs in the sequence is left as it is.
-
-    Named contacts are one transaction; all contacts are one each 500, and asking again goes on where it broke off.
-    """
-    if new.contact_ids is None:
-        return await _enroll_all(desk, sequence_id)
-    async with desk.work() as work:
-        version = await _open_version(work, sequence_id)
-        results: list[EnrollResult] = []
-        # In one order, so that two calls with the same contacts wait for each other and do not lock each other out.
-        for chunk in _chunks(sorted(set(new.contact_ids))):
-            results += await _enroll_chunk(work, sequence_id, version, chunk)
+async def enroll(work: Work, sequence_id: UUID, new: EnrollNew) -> Enrolled:
+    """Enroll contacts in the active version; a contact that already runs in the sequence is left as it is."""
+    version = await open_version(work, sequence_id)
+    results: list[EnrollResult] = []
+    # In one order, so that two calls with the same contacts wait for each other and do not lock each other out.
+    for chunk in _chunks(sorted(set(new.contact_ids))):
+        results += await enroll_some(work, sequence_id, version, chunk)
     asked = {contact_id: place for place, contact_id in enumerate(new.contact_ids)}
     results.sort(key=lambda result: asked[result.contact_id])
     return Enrolled(sequence_id=sequence_id, version=version, counts=_counts(results), results=tuple(results))
@@ -108,28 +101,11 @@ async def resume(work: Work, enrollment_id: UUID) -> Enrollment:
 _STATE_OF_INTENT: Final = {"run": "active", "pause": "paused", "stop": "stopped"}
 
 
-async def _enroll_all(desk: Desk, sequence_id: UUID) -> Enrolled:
-    async with desk.work() as work:
-        await _open_version(work, sequence_id)
-        if await work.value(_SQL.count_contacts, MOST_AT_ONCE) > MOST_AT_ONCE:
-            raise ConflictError(
-                "too_many", f"There are more than {MOST_AT_ONCE:,} contacts: enroll them by id.", limit=MOST_AT_ONCE
-            )
-    total: Counter[str] = Counter()
-    after: UUID | None = None
-    while True:
-        async with desk.work() as work:
-            version = await _open_version(work, sequence_id)
-            rows = await work.all(_SQL.contact_ids, after, ITEMS_PER_MESSAGE)
-            ids = [row["contact_id"] for row in rows]
-            total.update(result.result for result in await _enroll_chunk(work, sequence_id, version, ids))
-        if len(ids) < ITEMS_PER_MESSAGE:
-            return Enrolled(sequence_id=sequence_id, version=version, counts=EnrollCounts(**total), results=())
-        after = ids[-1]
+async def open_version(work: Work, sequence_id: UUID) -> int:
+    """The version that one enrolls in now; it stays so until the transaction ends.
 
-
-async def _open_version(work: Work, sequence_id: UUID) -> int:
-    """The version that one enrolls in now; it stays so until the transaction ends."""
+    Raises NotFoundError, and ConflictError for a sequence that is not active.
+    """
     row = await work.find(_SEQUENCES.share_sequence, sequence_id)
     if row is None:
         raise NotFoundError("sequence")
@@ -143,7 +119,8 @@ async def _open_version(work: Work, sequence_id: UUID) -> int:
     return version
 
 
-async def _enroll_chunk(work: Work, sequence_id: UUID, version: int, ids: Sequence[UUID]) -> list[EnrollResult]:
+async def enroll_some(work: Work, sequence_id: UUID, version: int, ids: Sequence[UUID]) -> list[EnrollResult]:
+    """Enroll up to 500 different contacts, whose ids are in order, in a version that is open."""
     traceparent = current_traceparent()
     rows = await work.all(_SQL.enroll, sequence_id, version, ids, [new_id() for _ in ids], traceparent)
     items = tuple(

@@ -38,10 +38,11 @@ async def require_room(work: Work) -> None:
 
 
 async def queue(work: Work, kind: JobKind, params: dict[str, Any], total: int | None, created_by: UUID) -> UUID:
-    """A job that needs no file, durable when the work commits; wake the runner then."""
+    """A job that needs no file, durable and begun when the work commits."""
     await require_room(work)
     job_id = new_id()
     await work.do(_SQL.queue, job_id, kind, params, total, created_by)
+    work.queued = True
     return job_id
 
 
@@ -168,6 +169,6 @@ def _job(row: Record) -> Job:
     failed = row["error_code"] is not None
     return Job.of(
         row,
-        progress=JobProgress(done=row["done"], total=row["total"], unit=KINDS[row["kind"]].unit),
+        progress=JobProgress(done=row["done"], total=row["total"], unit=KINDS[row["kind"]].unit_of(row["params"])),
         error=JobError(code=row["error_code"], detail=row["error_detail"]) if failed else None,
     )

@@ -37,16 +37,33 @@ FROM sequence.active_slots
 WHERE tenant_id = $1 AND scope = 'sequence:' || ($2::uuid)::text AND contact_id = ANY ($3::uuid[]);
 
 -- name: contact_ids
--- A chunk of all contacts of the tenant.
+-- A chunk of the contacts chosen, to the last of them.
 SELECT contact_id
 FROM sequence.contacts
-WHERE tenant_id = $1 AND ($2::uuid IS NULL OR contact_id > $2)
+WHERE tenant_id = $1 AND ($2::uuid IS NULL OR contact_id > $2) AND contact_id <= $3
 ORDER BY contact_id
-LIMIT $3;
+LIMIT $4;
 
--- name: count_contacts
--- Whether there are more than $2, without counting further.
-SELECT count(*) FROM (SELECT FROM sequence.contacts WHERE tenant_id = $1 LIMIT $2 + 1) AS counted;
+-- name: choose_contacts
+-- How many contacts there are, and the last of them: ids are in the order of time.
+SELECT count(*) AS count,
+       (SELECT contact_id FROM sequence.contacts WHERE tenant_id = $1 ORDER BY contact_id DESC LIMIT 1) AS last
+FROM sequence.contacts
+WHERE tenant_id = $1;
+
+-- name: contacts_named
+-- The contacts that a file names, each by what it is named by.
+SELECT 'email' AS named_by, email AS value, contact_id
+FROM sequence.contacts
+WHERE tenant_id = $1 AND email = ANY ($2::text[])
+UNION ALL
+SELECT 'external_id', external_id, contact_id
+FROM sequence.contacts
+WHERE tenant_id = $1 AND external_id = ANY ($3::text[])
+UNION ALL
+SELECT 'contact_id', contact_id::text, contact_id
+FROM sequence.contacts
+WHERE tenant_id = $1 AND contact_id = ANY ($4::uuid[]);
 
 -- name: enrollments
 -- One enrollment ($2), or a page of them. What the scheduler has not taken up yet is active.

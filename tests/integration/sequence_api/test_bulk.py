@@ -1,0 +1,271 @@
+"""The enrollment of many as a job: whom it enrolls, what it says of each, and what a kill on the way changes."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from postroad_common.ids import new_id
+from postroad_stack.databases import Database
+from postroad_stack.process import Process
+
+from .house import Imported, Tenant, api_of, csv_of, new_tenant, start
+
+FULL = os.environ.get("POSTROAD_PROVE") == "1"
+PEOPLE = 100_000 if FULL else 3_200
+QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """A contact, and what enrolling it has to come to."""
+
+    contact_id: UUID
+    external_id: str
+    email: str
+    result: str
+
+
+async def people(tenant: Tenant, count: int) -> list[Person]:
+    """Contacts, of whom every seventh is suppressed."""
+    found = [
+        Person(id_, f"crm-{n}", f"person-{n}@people.example", "suppressed" if n % 7 == 3 else "enrolled")
+        for n, id_ in enumerate(new_id() for _ in range(count))
+    ]
+    await tenant.admin.executemany(
+        "INSERT INTO sequence.contacts (tenant_id, contact_id, external_id, email) VALUES ($1, $2, $3, $4)",
+        [(tenant.tenant_id, one.contact_id, one.external_id, one.email) for one in found],
+    )
+    await tenant.admin.executemany(
+        "INSERT INTO sequence.suppressions (tenant_id, email, reason) VALUES ($1, $2, 'asked by phone')",
+        [(tenant.tenant_id, one.email) for one in found if one.result == "suppressed"],
+    )
+    return found
+
+
+def bulk_of(sequence: Any) -> str:
+    return f"/sequences/{sequence['id']}/enrollments/bulk"
+
+
+def import_of(sequence: Any) -> str:
+    return f"/sequences/{sequence['id']}/enrollments/import"
+
+
+async def enroll_all(tenant: Tenant, sequence: Any) -> Imported:
+    job = await tenant.call("POST", bulk_of(sequence), json={"all": True}, expect=202)
+    return await tenant.until_imported(job["id"])
+
+
+async def enroll_file(tenant: Tenant, sequence: Any, text: str | bytes) -> Imported:
+    job = await tenant.call("POST", import_of(sequence), **csv_of(text), expect=202)
+    return await tenant.until_imported(job["id"])
+
+
+async def enrolled_in(tenant: Tenant, sequence: Any) -> dict[str, str]:
+    """Enrollments by contact; nobody has two."""
+    rows = await tenant.admin.fetch(
+        "SELECT contact_id, enrollment_id FROM sequence.enrollments WHERE tenant_id = $1 AND sequence_id = $2",
+        tenant.tenant_id,
+        UUID(sequence["id"]),
+    )
+    assert max(Counter(row["contact_id"] for row in rows).values(), default=1) == 1
+    return {str(row["contact_id"]): str(row["enrollment_id"]) for row in rows}
+
+
+@pytest.mark.parametrize("way", ["all", "file"])
+@pytest.mark.timeout(900 if FULL else 120)
+async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tells_of_everybody(
+    database: Database, vhost: str, tmp_path: Path, way: str
+) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    kill = f"job.chunk_committed:{PEOPLE // 1000}"
+    async with start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL=kill, **QUICK) as first:
+        tenant, sequence, crowd = await begun(first, vhost, admin, way)
+        assert await first.wait(timeout=300) == -9
+    standing = await admin.fetchrow("SELECT * FROM sequence.jobs")
+    assert standing is not None
+    assert 0 < standing["done"] < standing["total"], "the kill came on the way"
+    async with start(database, vhost, tmp_path / "second", **QUICK) as second, httpx.AsyncClient(timeout=60) as http:
+        tenant.api = await api_of(second, http, vhost)
+        ended = await tenant.until_imported(str(standing["job_id"]))
+        await agrees(tenant, sequence, crowd, ended)
+    await admin.close()
+
+
+async def begun(
+    process: Process, amqp_url: str, admin: asyncpg.Connection, way: str
+) -> tuple[Tenant, Any, Sequence[Person]]:
+    """A crowd, of whom some are enrolled already, and its enrollment under way."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        tenant = await new_tenant(await api_of(process, http, amqp_url), admin)
+        sequence = await tenant.sequence()
+        crowd = await people(tenant, PEOPLE)
+        free = (one for one in crowd if one.result == "enrolled")
+        already = {str(one.contact_id) for one in islice(free, 0, 900, 9)}
+        await tenant.enroll(sequence["id"], *already)
+        expected = [
+            Person(one.contact_id, one.external_id, one.email, "already_active")
+            if str(one.contact_id) in already
+            else one
+            for one in crowd
+        ]
+        if way == "all":
+            await tenant.call("POST", bulk_of(sequence), json={"all": True}, expect=202)
+        else:
+            text = "External ID,note\n" + "".join(f"{one.external_id},x\n" for one in expected)
+            await tenant.call("POST", import_of(sequence), **csv_of(text), expect=202)
+    return tenant, sequence, expected
+
+
+async def agrees(tenant: Tenant, sequence: Any, crowd: Sequence[Person], ended: Imported) -> None:
+    """The job, its report and the rows say the same as the oracle."""
+    assert ended.job["counts"] == dict(Counter(one.result for one in crowd))
+    assert ended.job["progress"]["done"] == ended.job["progress"]["total"]
+    assert {(row["contact_id"], row["result"]) for row in ended.report} == {
+        (str(one.contact_id), one.result) for one in crowd
+    }
+    assert len(ended.report) == len(crowd)
+    running = await enrolled_in(tenant, sequence)
+    assert running == {
+        row["contact_id"]: row["enrollment_id"] for row in ended.report if row["enrollment_id"] is not None
+    }
+    assert set(running) == {str(one.contact_id) for one in crowd if one.result != "suppressed"}
+    slots = await tenant.admin.fetch("SELECT contact_id, enrollment_id FROM sequence.active_slots")
+    assert {str(row["contact_id"]): str(row["enrollment_id"]) for row in slots} == running
+
+
+async def test_bulk_enrollment_tells_the_scheduler_of_each_and_a_second_one_enrolls_nobody(
+    tenant: Tenant, outbox: Any
+) -> None:
+    sequence = await tenant.sequence()
+    await people(tenant, 1203)
+    first = await enroll_all(tenant, sequence)
+    assert first.job["progress"] == {"done": 1203, "total": 1203, "unit": "contacts"}
+    told = await outbox.received("enrollments.created.v1", 3)
+    items = {item["contact_id"]: item["enrollment_id"] for body in told for item in body["items"]}
+    assert items == await enrolled_in(tenant, sequence)
+    assert sum(len(body["items"]) for body in told) == len(items)
+    again = await enroll_all(tenant, sequence)
+    suppressed = first.job["counts"]["suppressed"]
+    assert again.job["counts"] == {"already_active": 1203 - suppressed, "suppressed": suppressed}
+    assert {row["contact_id"]: row["enrollment_id"] for row in again.report if row["enrollment_id"]} == items
+
+
+async def test_all_contacts_of_a_tenant_that_has_none_are_none(tenant: Tenant) -> None:
+    ended = await enroll_all(tenant, await tenant.sequence())
+    assert (ended.job["counts"], ended.report) == ({}, [])
+
+
+async def test_a_file_names_contacts_by_id_external_id_or_address_and_each_row_gets_its_result(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    one, two, three, four = [
+        await tenant.contact(external_id=f"crm {n}", email=f"{name}@people.example")
+        for n, name in enumerate(("one", "two", "three", "four"))
+    ]
+    await tenant.call("POST", "/suppressions", json={"email": three["email"]}, expect=201)
+    [standing] = await tenant.enroll(sequence["id"], four["id"])
+    stranger = str(new_id())
+    rows = [
+        (one["id"], "", "", "enrolled", one),
+        ("", "crm 1", "nobody@people.example", "enrolled", two),
+        ("", "", " ONE@people.example ", "already_active", one),
+        ("", "", three["email"], "suppressed", three),
+        ("", "crm 3", "", "already_active", four),
+        (stranger, "crm 1", "", "unknown", None),
+        ("", "", "nobody@people.example", "unknown", None),
+        ("crm-7", "", "", "invalid", None),
+        ("", "", "no address", "invalid", None),
+        ("", "", "", "invalid", None),
+    ]
+    text = "Contact ID;External-Id;note;EMAIL\n" + "".join(f"{a};{b};x;{c}\n" for a, b, c, _, _ in rows)
+    ended = await enroll_file(tenant, sequence, text)
+    assert ended.job["counts"] == dict(Counter(row[3] for row in rows))
+    assert [(row["line"], row["result"], row["contact_id"]) for row in ended.report] == [
+        (line, result, contact and contact["id"]) for line, (*_, result, contact) in enumerate(rows, 2)
+    ]
+    assert ended.report[4]["enrollment_id"] == standing["enrollment_id"]
+    assert ended.report[2]["enrollment_id"] == ended.report[0]["enrollment_id"]
+    assert [row["value"] for row in ended.report[5:9]] == [stranger, "nobody@people.example", "crm-7", "no address"]
+    assert all(row["reason"] for row in ended.report[5:])
+    assert set(await enrolled_in(tenant, sequence)) == {one["id"], two["id"], four["id"]}
+
+
+async def test_a_contact_named_again_in_a_later_chunk_is_enrolled_once(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    crowd = [one for one in await people(tenant, 700) if one.result == "enrolled"]
+    text = "email\n" + "".join(f"{one.email}\n" for one in (*crowd, *reversed(crowd)))
+    ended = await enroll_file(tenant, sequence, text)
+    assert ended.job["counts"] == {"enrolled": len(crowd), "already_active": len(crowd)}
+    assert len(await enrolled_in(tenant, sequence)) == len(crowd)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,phone\nAda,1\n", "contact_id or external_id or email"),
+        ("email,Email\na@people.example,b@people.example\n", "more than once"),
+        ("", "missing"),
+    ],
+    ids=["nobody named", "one column twice", "nothing"],
+)
+async def test_a_file_whose_header_does_not_say_who_is_meant_is_refused(tenant: Tenant, text: str, said: str) -> None:
+    sequence = await tenant.sequence()
+    problem = await tenant.refused("POST", import_of(sequence), 422, **csv_of(text))
+    assert problem["field"] == "header"
+    assert said in problem["detail"]
+    assert (await tenant.call("GET", "/jobs"))["items"] == []
+
+
+async def test_only_an_active_sequence_takes_a_bulk_enrollment(tenant: Tenant) -> None:
+    draft, paused = await tenant.draft(), await tenant.sequence()
+    await tenant.call("POST", f"/sequences/{paused['id']}/pause")
+    for sequence, state in ((draft, "draft"), (paused, "paused")):
+        for path, request in ((bulk_of(sequence), {"json": {"all": True}}), (import_of(sequence), csv_of("email\n"))):
+            problem = await tenant.refused("POST", path, 409, **request)
+            assert (problem["code"], problem["state"]) == ("sequence_not_active", state)
+    assert (await tenant.call("GET", "/jobs"))["items"] == []
+
+
+async def test_bulk_enrollment_asked_for_twice_with_one_idempotency_key_is_one_job(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    request: dict[str, Any] = {"json": {"all": True}, "headers": {"Idempotency-Key": str(uuid4())}}
+    first = await tenant.call("POST", bulk_of(sequence), **request, expect=202)
+    assert (await tenant.call("POST", bulk_of(sequence), **request, expect=202))["id"] == first["id"]
+    assert len((await tenant.call("GET", "/jobs"))["items"]) == 1
+
+
+async def test_one_asks_for_all_and_for_nothing_else(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    for body in ({}, {"all": False}, {"all": 1}, {"all": True, "contact_ids": [str(new_id())]}):
+        await tenant.refused("POST", bulk_of(sequence), 422, json=body)
+
+
+async def test_whoever_comes_later_is_not_enrolled_and_a_pause_fails_what_waits(
+    database: Database, vhost: str, tmp_path: Path
+) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    async with (
+        start(database, vhost, tmp_path / "idle", POSTROAD_SEQUENCE_API_JOB_WORKERS="0") as idle,
+        httpx.AsyncClient(timeout=60) as http,
+    ):
+        tenant = await new_tenant(await api_of(idle, http, vhost), admin)
+        sequence, paused = await tenant.sequence(), await tenant.sequence()
+        before = await tenant.contact()
+        jobs = [await tenant.call("POST", bulk_of(one), json={"all": True}, expect=202) for one in (sequence, paused)]
+        await tenant.contact()
+        await tenant.call("POST", f"/sequences/{paused['id']}/pause")
+        async with start(database, vhost, tmp_path / "busy"):
+            await tenant.until_imported(jobs[0]["id"])
+            failed = await tenant.until_ended(jobs[1]["id"])
+        assert set(await enrolled_in(tenant, sequence)) == {before["id"]}
+        assert (failed["state"], failed["error"]["code"]) == ("failed", "sequence_not_active")
+        assert await enrolled_in(tenant, paused) == {}
+    await admin.close()
