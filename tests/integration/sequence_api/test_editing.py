@@ -48,12 +48,33 @@ async def own(tenant: Tenant) -> str:
     return "/tenant"
 
 
+async def account(tenant: Tenant) -> str:
+    return f"/accounts/{(await tenant.call('POST', '/accounts', json={'name': '0'}, expect=201))['id']}"
+
+
+async def attribute(tenant: Tenant) -> str:
+    made = await tenant.call("POST", "/attributes", json={"name": "a", "type": "text", "description": "0"}, expect=201)
+    return f"/attributes/{made['id']}"
+
+
+async def subscription(tenant: Tenant) -> str:
+    body = {"url": "https://8.8.8.8/", "event_types": ["message.opened"], "description": "0"}
+    return (
+        f"/webhook-subscriptions/{(await tenant.call('POST', '/webhook-subscriptions', json=body, expect=201))['id']}"
+    )
+
+
 def draft(thing: Any, text: str) -> Any:
     steps = [{"template_id": step["template_id"], "delay": step["delay"]} for step in thing["steps"]]
     return {"name": text, "sender_id": thing["sender_id"], "steps": steps}
 
 
 EDITABLE = {
+    "PATCH /v1/accounts/{id}": Editable(account, "name", lambda _, text: {"name": text}),
+    "PATCH /v1/attributes/{id}": Editable(attribute, "description", lambda _, text: {"description": text}),
+    "PATCH /v1/webhook-subscriptions/{id}": Editable(
+        subscription, "description", lambda _, text: {"description": text}
+    ),
     "PATCH /v1/contacts/{id}": Editable(contact, "company", lambda _, text: {"company": text}),
     "PATCH /v1/senders/{id}": Editable(sender, "from_name", lambda _, text: {"from_name": text}),
     "PATCH /v1/tenant": Editable(own, "postal_address", lambda _, text: {"postal_address": text}),
@@ -63,6 +84,7 @@ EDITABLE = {
 """Everything that can be edited."""
 
 ENDING = {
+    "DELETE /v1/accounts/{id}": account,
     "DELETE /v1/contacts/{id}": contact,
     "DELETE /v1/templates/{id}": template,
     "POST /v1/sequences/{id}/activate": sequence,

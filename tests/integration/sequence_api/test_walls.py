@@ -338,6 +338,11 @@ NAMES_NOTHING = {
     "POST /v1/webhook-subscriptions",
     "GET /v1/verify",  # its wall is in test_verify
     "GET /v1/operator/parking",
+    "GET /v1/operator/restore",
+    "POST /v1/operator/restore/hold",
+    "POST /v1/operator/restore/reconcile",
+    "POST /v1/operator/restore/evidence",
+    "POST /v1/operator/restore/release",
     "POST /v1/operator/parking/replay",
 }
 

@@ -4,9 +4,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from postroad_sequence_api.models.base import Body, View
+from postroad_sequence_api.models.fields import Moment, Name, one_line
+
+MessageId = Annotated[str, Field(min_length=1, max_length=998), AfterValidator(one_line)]
+"""A Message-ID, at most a header line long (RFC 5322 2.1.1)."""
 
 
 class RestoreStatus(View):
@@ -33,20 +37,20 @@ class RestoreStatus(View):
 class HoldNew(Body):
     """Why the database is held."""
 
-    because: Annotated[str, Field(min_length=1, max_length=500)] = "the operator said so"
+    because: Name = "the operator said so"
 
 
 class ReconcileNew(Body):
     """The time that was lost, where somebody knows better: the moment of the backup, and of the disaster."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class EvidenceNew(Body):
     """Message-IDs that a mail server's log or a provider has seen, with or without angle brackets and domain."""
 
-    message_ids: Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(min_length=1, max_length=5000)]
+    message_ids: Annotated[tuple[MessageId, ...], Field(min_length=1, max_length=5000)]
 
 
 class EvidenceTaken(View):
