@@ -191,12 +191,12 @@ async def test_killed_between_commit_and_answer_the_next_request_gets_the_answer
 async def test_killed_among_several_transactions_it_is_done_again_after_a_while(
     tenant: Tenant, api_database: Database, api_vhost: str, tmp_path: Path
 ) -> None:
-    sequence, contact, headers = await tenant.sequence(), await tenant.contact(), new_key()
-    path, body = f"/sequences/{sequence['id']}/enrollments", {"contact_ids": [contact["id"]]}
-    await killed_in(tenant, api_database, api_vhost, tmp_path / "log", path, headers, json=body)
-    problem = await tenant.refused("POST", path, 409, headers=headers, json=body)
+    sequence, headers = await tenant.sequence(), new_key()
+    path = f"/sequences/{sequence['id']}/pause"
+    await killed_in(tenant, api_database, api_vhost, tmp_path / "log", path, headers)
+    problem = await tenant.refused("POST", path, 409, headers=headers)
     assert problem["code"] == "in_progress"
     await age(tenant, headers, "claimed_at", "61 s")
-    answer = await tenant.call("POST", path, headers=headers, json=body)
-    assert [result["result"] for result in answer["results"]] == ["already_active"]
-    assert len((await tenant.call("GET", "/enrollments"))["items"]) == 1
+    answer = await tenant.call("POST", path, headers=headers)
+    assert (answer["state"], answer["stop"]["on_the_wire"]) == ("paused", [])
+    assert len((await tenant.call("GET", "/intents"))["items"]) == 1

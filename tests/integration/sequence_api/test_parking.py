@@ -6,6 +6,7 @@ import aio_pika
 import pytest
 from pamqp.common import FieldValue
 
+from postroad_common.amqp.topology import QUEUES
 from postroad_stack.eventually import eventually
 
 from .house import OPERATOR_TOKEN, Api, Tenant
@@ -27,7 +28,7 @@ async def parked(api: Api, **wanted: int) -> dict[str, Any]:
     response = await api.ask("GET", "/operator/parking", key=OPERATOR_TOKEN, params=wanted)
     assert response.status_code == 200, response.text
     items = {item["queue"]: item for item in response.json()["items"]}
-    assert len(items) == 6
+    assert len(items) == len(QUEUES)
     return items
 
 
