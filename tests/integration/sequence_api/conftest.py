@@ -11,20 +11,30 @@ import pytest
 import pytest_asyncio
 
 from postroad_common.db import create_pool
-from postroad_stack.databases import Database, clone, drop
+from postroad_stack.databases import Database
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 
-from .house import SECOND_ORIGIN, SECOND_RATE_LIMIT, Api, CreateTenant, Listener, Tenant, new_tenant, start
+from .house import (
+    SECOND_ORIGIN,
+    SECOND_RATE_LIMIT,
+    Api,
+    CreateTenant,
+    Listener,
+    Tenant,
+    new_tenant,
+    own_database,
+    running_api,
+    start,
+)
 
 
 @pytest.fixture(scope="session")
 def api_database(stack: Stack, template_database: Database) -> Iterator[Database]:
-    own = asyncio.run(clone(stack.postgres.dsn, template_database))
-    yield own
-    asyncio.run(drop(stack.postgres.dsn, own))
+    with own_database(stack, template_database) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +46,8 @@ def api_vhost(vhost_supply: VhostSupply) -> str:
 def api_process(
     api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, str]]:
-    process = start(api_database, api_vhost, tmp_path_factory.mktemp("api") / "log")
-    try:
-        yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
-    finally:
-        asyncio.run(process.kill())
+    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("api") / "log") as running:
+        yield running
 
 
 @pytest_asyncio.fixture

@@ -1,12 +1,14 @@
 """A running API and its tenants: calls that fail with the answer, and the things that most tests need."""
 
+import asyncio
 import base64
 import json
 import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,11 @@ import httpx
 
 from postroad_common.ids import message_id_for, new_id
 from postroad_sequence_api.door import Route
-from postroad_stack.databases import Database
+from postroad_stack.databases import Database, clone, drop
 from postroad_stack.eventually import eventually
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
+from postroad_stack.servers import Stack
 
 OPERATOR_TOKEN = "operator-token-of-the-tests"
 KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -76,6 +79,26 @@ def start(
     env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
     env["POSTROAD_AMQP_URL"] = amqp_url
     return Process([*program], log=log, env=env, name="sequence-api")
+
+
+@contextmanager
+def own_database(stack: Stack, template: Database) -> Iterator[Database]:
+    """A migrated database of one's own: for tests that hold it, or that ask for everything."""
+    own = asyncio.run(clone(stack.postgres.dsn, template))
+    try:
+        yield own
+    finally:
+        asyncio.run(drop(stack.postgres.dsn, own))
+
+
+@contextmanager
+def running_api(database: Database, amqp_url: str, log: Path, **settings: str) -> Iterator[tuple[Process, str]]:
+    """An API process and its address."""
+    process = start(database, amqp_url, log, **settings)
+    try:
+        yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
+    finally:
+        asyncio.run(process.kill())
 
 
 async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:

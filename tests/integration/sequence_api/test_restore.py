@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pytest
 from postroad_common.ids import message_id_for, new_id
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from postroad_stack.process import Process
+from postroad_stack.servers import Stack
 
-from .house import OPERATOR_TOKEN, Api, Tenant, api_of, start
+from .house import OPERATOR_TOKEN, Api, Tenant, api_of, own_database, running_api, start
 
 HERE = "written_by = pg_current_xact_id()::text::bigint"
 CARRIED = {
@@ -24,6 +26,21 @@ CARRIED = {
     "rows were copied": f"{HERE} - 1",
 }
 """What the row says in a database that was carried to where it is."""
+
+
+@pytest.fixture(scope="module")
+def api_database(stack: Stack, template_database: Database) -> Iterator[Database]:
+    """Of this module alone: what is held is all of it."""
+    with own_database(stack, template_database) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def api_process(
+    api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, str]]:
+    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("own-api") / "log") as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

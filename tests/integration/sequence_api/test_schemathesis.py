@@ -23,8 +23,10 @@ from schemathesis.generation import GenerationMode
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.listening import listening_port
+from postroad_stack.process import Process
+from postroad_stack.servers import Stack
 
-from .house import OPERATOR_TOKEN, Tenant, start
+from .house import OPERATOR_TOKEN, Tenant, own_database, running_api, start
 from .test_walls import ADDRESSED, Home, furnish, whole_draft
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
@@ -42,6 +44,7 @@ MAY_ANSWER: Final = ["2xx", "401", "403", "404", "409", "412", "422"]
 zones, templates) that no schema can hold; they stand in the fields' descriptions."""
 BODIES: Final[Mapping[str, Callable[[Home], Document]]] = {
     "POST /v1/sequences": lambda home: {"name": "Schemathesis", **whole_draft(home)},
+    "POST /v1/operator/restore/release": lambda _: {"nothing_lost": True},
 }
 """Bodies that name things, where the path does not; test_walls has those of the others."""
 CSV: Final = "email,first_name\nada@example.com,Ada\n"
@@ -50,6 +53,21 @@ CSV: Final = "email,first_name\nada@example.com,Ada\n"
 @schemathesis.serializer("text/csv")
 def as_csv(_context: Any, value: Any) -> bytes:
     return str(value).encode()
+
+
+@pytest.fixture(scope="module")
+def api_database(stack: Stack, template_database: Database) -> Iterator[Database]:
+    """Of this module alone: what is asked here holds the whole database for a restore."""
+    with own_database(stack, template_database) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def api_process(
+    api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, str]]:
+    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("own-api") / "log") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +100,7 @@ def seeded(document: Document, home: Home) -> Document:
         for body in described.get("requestBody", {}).get("content", {}).values():
             if body["schema"] == {"type": "string"}:
                 body["example"] = CSV
+                described["parameters"] = [_without_example(one) for one in described["parameters"]]
         if name in BODIES:
             described["requestBody"]["content"]["application/json"]["example"] = BODIES[name](home)
         case = ADDRESSED.get(_short(name))
@@ -95,6 +114,12 @@ def seeded(document: Document, home: Home) -> Document:
         if case.json is not None:
             described["requestBody"]["content"]["application/json"]["example"] = case.json(home)
     return document
+
+
+def _without_example(parameter: Document) -> Document:
+    """The columns of an example are those of another file."""
+    schema = {name: value for name, value in parameter["schema"].items() if name not in {"example", "examples"}}
+    return {**parameter, "schema": schema}
 
 
 def _short(name: str) -> str:

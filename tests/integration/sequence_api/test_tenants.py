@@ -108,7 +108,7 @@ async def test_a_role_may_what_the_route_table_gives_it_and_nothing_more(tenant:
     key = await tenant.key_of(role)
     for route in ROUTES:
         path = name_of(route).partition(" ")[2].removeprefix("/v1")
-        path = path.format(id=SOME_ID, version=1, email="a@b.example")
+        path = path.format(id=SOME_ID, version=1, email="a@b.example", external_id="e-1")
         response = await tenant.ask(route.method, path, key=key, json={"unknown": 1})
         if route.access == "operator":
             assert response.status_code == 401, route

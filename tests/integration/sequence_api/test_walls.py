@@ -31,6 +31,7 @@ class Home:
     suppressed: str
     intent_id: str
     subscription_id: str
+    other_subscription_id: str
     delivery_id: str
     account_id: str
     attribute_id: str
@@ -88,6 +89,7 @@ async def furnish(tenant: Tenant) -> Home:
         job_id=imported.job["id"],
         intent_id=str(intent_id),
         subscription_id=subscription["id"],
+        other_subscription_id=(await tenant.call("POST", "/webhook-subscriptions", json=HOOK, expect=201))["id"],
         delivery_id=str(delivery_id),
         account_id=account["id"],
         attribute_id=attribute["id"],
@@ -211,7 +213,7 @@ ADDRESSED = {
     "GET /v1/webhook-subscriptions/{id}/deliveries": Case(subscription),
     "GET /v1/webhook-deliveries/{id}": Case(delivery),
     "POST /v1/webhook-deliveries/{id}/retry": Case(delivery),
-    "DELETE /v1/webhook-subscriptions/{id}": Case(subscription, found=204),
+    "DELETE /v1/webhook-subscriptions/{id}": Case(lambda home: {"id": home.other_subscription_id}, found=204),
     "GET /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "DELETE /v1/api-keys/{id}": Case(lambda home: {"id": home.key_id}),
     "GET /v1/jobs/{id}": Case(job),

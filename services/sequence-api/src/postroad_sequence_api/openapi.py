@@ -25,6 +25,7 @@ Schema = dict[str, Any]
 
 _SCHEMAS: Final = "#/components/schemas/"
 _ALL_TYPES: Final = "application/json"
+_EVENTS: Final = "text/event-stream"
 _PROBLEM: Final = "application/problem+json"
 _SPACES: Final = re.compile(r"\s+")
 _HEADER: Final[Mapping[str, Schema]] = {
@@ -329,7 +330,9 @@ def _responses(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema
         schema = refs(endpoint.answer, "serialization")
         content: Schema = {_ALL_TYPES: {"schema": schema, "example": example_of(schema, components)}}
     else:
-        content = {media_type: {"schema": {"type": "string"}} for media_type in route.gives}
+        # Of events OpenAPI 3.1 can say no more than that there are some.
+        text = {"schema": {"type": "string"}}
+        content = {media_type: {"schema": {}} if media_type == _EVENTS else text for media_type in route.gives}
     status = route.status if endpoint.answer is not None or endpoint.streams else HTTPStatus.NO_CONTENT
     done: Schema = {"description": "Done.", "headers": _header_refs(_answered(route, endpoint))}
     if content:
