@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-output = Console()
+output = Console(soft_wrap=not sys.stdout.isatty())
+"""What is piped keeps its sentences whole: only a terminal has a width."""
 errors = Console(stderr=True, style="red")
 
 
