@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from postroad_common.metrics import REGISTRY
+from postroad_sender import __main__ as service
+from postroad_sender.metrics import PAUSED
 from postroad_stack import eventually
 from postroad_stack.smtp_server import (
     Behaviour,
@@ -135,7 +138,16 @@ async def test_sender_that_somebody_has_mended_is_tried_at_once(office: Office, 
     assert recipients(smtp) == ["zoe@recipient.example"]
 
 
-async def test_each_failure_in_a_row_rests_the_sender_longer(office: Office, post: Post) -> None:
+async def swept() -> None:
+    """The sender has tidied up what is idle."""
+    PAUSED.set(-1)
+    await eventually(lambda: REGISTRY.get_sample_value("postroad_sender_paused_senders") == 0)
+
+
+async def test_each_failure_in_a_row_rests_the_sender_longer_however_late_it_comes(
+    office: Office, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "SWEEP_EVERY", timedelta(milliseconds=50))
     await office.execute("UPDATE sequence.senders SET port = 1 WHERE tenant_id = $1")
     item = await office.enroll("zoe@recipient.example")
     rests: list[timedelta] = []
@@ -146,6 +158,7 @@ async def test_each_failure_in_a_row_rests_the_sender_longer(office: Office, pos
                     "SELECT count(*) = 0 FROM delivery.sender_state WHERE tenant_id = $1 AND retry_at >= now()"
                 )
             )
+            await swept()
             await post.send(step(item, attempt=attempt))
             await post.answer(step(item, attempt=attempt))
             rests.append(

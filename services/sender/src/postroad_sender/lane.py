@@ -36,6 +36,8 @@ if __debug__:
 _log = structlog.get_logger()
 _FEWER_CONNECTIONS_FOR = 5.0
 """Seconds without a dial after one failed while other connections work: the server has enough of us."""
+_FORGOTTEN_AFTER = 3600.0
+"""Seconds after a rest until the next failure is a first one: what was held comes back a while after the rest's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ class Lane:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left here to keep."""
-        return not (self._queue or self._tasks or self.resting) and self._connections.none_left
+        """Whether nothing is left here to keep: neither work nor failures that the next is counted with."""
+        remembers = self._failures > 0 and self._rest is not None and not self._rest.over_for(_FORGOTTEN_AFTER)
+        return not (self._queue or self._tasks or self.resting or remembers) and self._connections.none_left
 
     @property
     def waiting(self) -> int:

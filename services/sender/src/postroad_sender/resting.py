@@ -56,7 +56,11 @@ class Rest:
     @property
     def over(self) -> bool:
         """Whether the sender may be tried again."""
-        return time.monotonic() >= self.ends
+        return self.over_for(0.0)
+
+    def over_for(self, seconds: float) -> bool:
+        """Whether it ended at least that long ago."""
+        return time.monotonic() >= self.ends + seconds
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
