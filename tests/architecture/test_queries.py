@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import asyncpg
 import pytest
@@ -9,18 +10,33 @@ import pytest
 from postroad_common.db import queries
 from postroad_stack.databases import ROLES, Database
 
-ROLE_OF_COMMON = {
-    "sequence_outbox": "postroad_sequence_api",
-    "schedule_outbox": "postroad_scheduler",
-    "tracking_outbox": "postroad_tracker",
-    "hold": "postroad_scheduler",
+COMMON = {
+    "outbox": {
+        "sequence": "postroad_sequence_api",
+        "schedule": "postroad_scheduler",
+        "tracking": "postroad_tracker",
+    },
+    "hold": {"": "postroad_scheduler"},
 }
-"""A service's package is called as its role; the common package's statements are run by the one whose outbox it is,
-or that looks."""
+"""A service's package is called as its role; the common package's statements are run by those whose schema it is, or
+who look."""
 
 
-def statements() -> list[tuple[str, str, str, str]]:
-    """(role, package, file, name) of each statement."""
+class Statement(NamedTuple):
+    """A statement of a file, as a role runs it."""
+
+    role: str
+    package: str
+    file: str
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        return queries(self.package, self.file, schema=self.schema)[self.name]
+
+
+def statements() -> list[Statement]:
     found = []
     for package in ("postroad_common", *ROLES):
         store = files(package).joinpath("store") if find_spec(package) else None
@@ -28,24 +44,21 @@ def statements() -> list[tuple[str, str, str, str]]:
             continue
         for file in sorted(entry.name for entry in store.iterdir() if entry.name.endswith(".sql")):
             stem = file.removesuffix(".sql")
-            role = ROLE_OF_COMMON[stem] if package == "postroad_common" else package
-            found += [(role, package, stem, name) for name in queries(package, stem)]
+            for schema, role in (COMMON[stem] if package == "postroad_common" else {"": package}).items():
+                found += [Statement(role, package, stem, schema, name) for name in queries(package, stem)]
     return found
 
 
 STATEMENTS = statements()
 
 
-@pytest.mark.parametrize(("role", "package", "file", "name"), STATEMENTS, ids=["/".join(s[1:]) for s in STATEMENTS])
-async def test_a_statement_prepares_and_its_role_may_run_it(
-    template_database: Database, role: str, package: str, file: str, name: str
-) -> None:
-    conn = await asyncpg.connect(template_database.dsn(role))
+@pytest.mark.parametrize("statement", STATEMENTS, ids=["/".join(filter(None, one[1:])) for one in STATEMENTS])
+async def test_a_statement_prepares_and_its_role_may_run_it(template_database: Database, statement: Statement) -> None:
+    conn = await asyncpg.connect(template_database.dsn(statement.role))
     try:
-        sql = queries(package, file)[name]
-        prepared = await conn.prepare(sql)
+        prepared = await conn.prepare(statement.sql)
         parameters = ", ".join(f"NULL::{_type_name(parameter)}" for parameter in prepared.get_parameters())
-        await conn.execute(f"PREPARE statement AS {sql}")
+        await conn.execute(f"PREPARE statement AS {statement.sql}")
         await conn.execute("SET plan_cache_mode = force_generic_plan")
         # EXPLAIN starts the executor without running it, which is where privileges are checked.
         await conn.execute(f"EXPLAIN EXECUTE statement{f' ({parameters})' if parameters else ''}")
@@ -58,7 +71,7 @@ def _type_name(parameter: asyncpg.Type) -> str:
 
 
 def test_there_are_statements_of_every_service() -> None:
-    assert {role for role, *_ in STATEMENTS} == set(ROLES)
+    assert {statement.role for statement in STATEMENTS} == set(ROLES)
 
 
 @pytest.mark.parametrize("planted", ["SELECT nonsense FROM views.contacts", "SELECT 1 FROM sequence.contacts"])

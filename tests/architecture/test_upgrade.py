@@ -9,7 +9,6 @@ import asyncpg
 import pytest
 
 from postroad_common.contracts import REGISTRY, from_bytes
-from postroad_common.db import queries
 from postroad_common.errors import ContractError
 from postroad_stack.databases import Database, expand
 from tests.architecture.test_contracts import SNAPSHOTS
@@ -21,10 +20,10 @@ Meaning = tuple[list[str], list[tuple[str, str]]]
 async def meanings(database: Database) -> dict[str, Meaning]:
     """Types of the parameters, names and types of the columns of each statement, as the role that runs it."""
     found: dict[str, Meaning] = {}
-    for role, statements in groupby(sorted(STATEMENTS), key=lambda statement: statement[0]):
+    for role, statements in groupby(sorted(STATEMENTS), key=lambda statement: statement.role):
         conn = await asyncpg.connect(database.dsn(role))
-        for _, package, file, name in statements:
-            found[f"{package}/{file}/{name}"] = await _meaning(conn, queries(package, file)[name])
+        for one in statements:
+            found["/".join(one[1:])] = await _meaning(conn, one.sql)
         await conn.close()
     return found
 

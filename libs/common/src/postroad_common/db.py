@@ -161,10 +161,13 @@ class Queries(Mapping[str, str]):
 _NAME_LINE: Final = re.compile(r"^-- name: *(\w+) *$", re.MULTILINE)
 
 
-def queries(package: str, name: str) -> Queries:
-    """The statements of `<package>/store/<name>.sql`, each headed by a line `-- name: xyz`."""
+def queries(package: str, name: str, *, schema: str = "") -> Queries:
+    """The statements of `<package>/store/<name>.sql`, each headed by a line `-- name: xyz`.
+
+    schema is what `{schema}` stands for, in statements for a table that several schemas have. It is never input.
+    """
     source = f"{package}/store/{name}.sql"
-    parts = _NAME_LINE.split(files(package).joinpath("store", f"{name}.sql").read_text())
+    parts = _NAME_LINE.split(files(package).joinpath("store", f"{name}.sql").read_text().replace("{schema}", schema))
     names, bodies = parts[1::2], parts[2::2]
     if not names or len(set(names)) != len(names) or any(hasattr(Queries, statement) for statement in names):
         raise QueryMissingError(f"{source}: statements need names, each its own and none that a mapping has")

@@ -33,7 +33,7 @@ _TENANTS_LOOKED_AT: Final = 500
 
 _log = structlog.get_logger()
 _SQL: Final[dict[str, Queries]] = {
-    schema: queries("postroad_common", f"{schema}_outbox") for schema in ("sequence", "schedule", "tracking")
+    schema: queries("postroad_common", "outbox", schema=schema) for schema in ("sequence", "schedule", "tracking")
 }
 
 

@@ -2,28 +2,25 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
-from pydantic_core.core_schema import DictSchema
-from typing_extensions import override
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
 from postroad_sequence_api.door import Route
 from postroad_sequence_api.endpoints import Endpoint, read
-from postroad_sequence_api.models.base import View
+from postroad_sequence_api.models.problems import ProblemView
 from postroad_sequence_api.openapi_examples import example_of
 from postroad_sequence_api.openapi_page import docs_page
+from postroad_sequence_api.openapi_schemas import Refs, Schema, schema_of, schemas_of, tidied
 from postroad_sequence_api.problem_codes import CODES
 
-Schema = dict[str, Any]
-
-_SCHEMAS: Final = "#/components/schemas/"
 _ALL_TYPES: Final = "application/json"
 _EVENTS: Final = "text/event-stream"
 _PROBLEM: Final = "application/problem+json"
@@ -106,39 +103,11 @@ Limits: `RateLimit` says what is left to the key; 429 says in `Retry-After` how 
 """
 
 
-class FieldAtFault(View):
-    """A field of the request, and what is wrong with it."""
-
-    field: str
-    """Its path in the body, such as steps.0.template_id, or the name of a parameter or header."""
-    message: str
-
-
-class ProblemView(BaseModel):
-    """Why a request was refused (RFC 9457). More members may say more, each documented with its code."""
-
-    model_config = ConfigDict(title="Problem", use_attribute_docstrings=True)
-
-    type: str = Field(examples=["urn:postroad:problem:not_found"])
-    title: str = Field(examples=["Not found"])
-    """For people: what kind of problem it is."""
-    status: int = Field(examples=[404])
-    code: str = Field(examples=["not_found"])
-    """For programs: what kind of problem it is."""
-    detail: str = Field(default="", examples=["There is no such contact."])
-    """For people: what is wrong with this request."""
-    field: str = Field(default="", examples=["contact_id"])
-    """What is at fault, if it is a field, parameter or header; of several the first."""
-    errors: tuple[FieldAtFault, ...] = ()
-    """All that is at fault."""
-    instance: str = Field(default="", examples=["urn:postroad:trace:4bf92f3577b34da6a3ce929d0e0e4736"])
-    """The trace of the request, if it was sampled."""
-
-
 def describe(routes: Sequence[Route]) -> Schema:
     """The whole document."""
     endpoints = [(route, read(route.handler, route.path)) for route in routes]
-    refs, components = _components([endpoint for _, endpoint in endpoints])
+    used = [model for _, endpoint in endpoints for model in _models(endpoint)]
+    refs, components = schemas_of([(ProblemView, "validation"), *used])
     paths: dict[str, Schema] = {}
     links = _links(endpoints)
     for route, endpoint in endpoints:
@@ -166,96 +135,35 @@ def describe(routes: Sequence[Route]) -> Schema:
             },
         },
     }
-    return _tidy(document)
+    return tidied(document)
 
 
 def add_description(app: web.Application, routes: Sequence[Route]) -> None:
     """Serve the document at /openapi.json and a page for people at /docs."""
-    document = describe(routes)
-    body, page = orjson.dumps(document), docs_page(document)
     caching = {"Cache-Control": "public, max-age=300"}
     policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"}
 
+    @cache
+    def document() -> Schema:
+        """Made when it is first asked for: a process need not wait for it to serve."""
+        return describe(routes)
+
+    @cache
+    def body() -> bytes:
+        return orjson.dumps(document())
+
+    @cache
+    def page() -> str:
+        return docs_page(document())
+
     async def openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=body, content_type="application/json", headers=caching)
+        return web.Response(body=body(), content_type="application/json", headers=caching)
 
     async def docs(_request: web.Request) -> web.Response:
-        return web.Response(text=page, content_type="text/html", headers=caching | policy)
+        return web.Response(text=page(), content_type="text/html", headers=caching | policy)
 
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/docs", docs)
-
-
-class _Schemas(GenerateJsonSchema):
-    """JSON schemas without titles that repeat the names of their fields."""
-
-    @override
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    @override
-    def dict_schema(self, schema: DictSchema) -> Schema:
-        """Of a dictionary whose names must fit a pattern: pydantic would let any value stand under other names."""
-        described = super().dict_schema(schema)
-        if "patternProperties" in described:
-            ((pattern, values),) = described.pop("patternProperties").items()
-            described["propertyNames"] = {**described.get("propertyNames", {}), "pattern": pattern}
-            described["additionalProperties"] = values
-        return described
-
-
-_Refs = Callable[[type[BaseModel], JsonSchemaMode], Schema]
-
-
-def _components(endpoints: Iterable[Endpoint]) -> tuple[_Refs, Schema]:
-    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemView, "validation"): None}
-    for endpoint in endpoints:
-        for model, mode in _models(endpoint):
-            wanted[model, mode] = None
-    schemas, definitions = models_json_schema(
-        list(wanted), ref_template=_SCHEMAS + "{model}", schema_generator=_Schemas
-    )
-
-    def ref(model: type[BaseModel], mode: JsonSchemaMode) -> Schema:
-        return dict(schemas[model, mode])
-
-    return ref, dict(sorted(definitions.get("$defs", {}).items()))
-
-
-def _tidy(document: Schema) -> Schema:
-    """Components by the names of their models, and only those that something refers to."""
-    components: Schema = document["components"]["schemas"]
-    names = {key: schema.get("title", key) for key, schema in components.items()}
-    if len(set(names.values())) < len(names):
-        raise ValueError(f"two models of one name: {sorted(names)}")
-    text = orjson.dumps(document).decode()
-    for key, name in names.items():
-        text = text.replace(f'"{_SCHEMAS}{key}"', f'"{_SCHEMAS}{name}"')
-    tidy: Schema = orjson.loads(text)
-    named = {names[key]: schema for key, schema in tidy["components"]["schemas"].items()}
-    used = _referred({**tidy, "components": {**tidy["components"], "schemas": {}}}, named)
-    tidy["components"]["schemas"] = {name: named[name] for name in sorted(used)}
-    return tidy
-
-
-def _referred(root: Schema, named: Schema) -> set[str]:
-    """The names that something refers to, from the root on."""
-    found: set[str] = set()
-    left: list[Any] = [root]
-    while left:
-        match left.pop():
-            case {"$ref": str(ref)} if ref.startswith(_SCHEMAS):
-                name = ref.removeprefix(_SCHEMAS)
-                if name not in found:
-                    found.add(name)
-                    left.append(named[name])
-            case dict() as inner:
-                left.extend(inner.values())
-            case list() as items:
-                left.extend(items)
-            case _:
-                pass
-    return found
 
 
 def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
@@ -267,7 +175,7 @@ def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMod
         yield endpoint.answer, "serialization"
 
 
-def _operation(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema, links: Schema) -> Schema:
+def _operation(route: Route, endpoint: Endpoint, refs: Refs, components: Schema, links: Schema) -> Schema:
     summary, _, more = (inspect.getdoc(route.handler) or "").partition("\n")
     described: Schema = {
         "operationId": endpoint.name,
@@ -301,10 +209,10 @@ def _path_parameters(endpoint: Endpoint) -> Iterator[Schema]:
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(endpoint: Endpoint, refs: _Refs, components: Schema) -> Iterator[Schema]:
+def _query_parameters(endpoint: Endpoint, refs: Refs, components: Schema) -> Iterator[Schema]:
     if endpoint.query is None:
         return
-    schema = components[refs(endpoint.query, "validation")["$ref"].rpartition("/")[2]]
+    schema = schema_of(refs(endpoint.query, "validation"), components)
     for name, described in schema.get("properties", {}).items():
         # Null is said by leaving the parameter out.
         options = [one for one in described.get("anyOf", ()) if one != {"type": "null"}]
@@ -325,7 +233,7 @@ def _headers(route: Route) -> Iterator[Schema]:
         yield _HEADER["If-Match"]
 
 
-def _responses(route: Route, endpoint: Endpoint, refs: _Refs, components: Schema, links: Schema) -> Schema:
+def _responses(route: Route, endpoint: Endpoint, refs: Refs, components: Schema, links: Schema) -> Schema:
     if endpoint.answer is not None:
         schema = refs(endpoint.answer, "serialization")
         content: Schema = {_ALL_TYPES: {"schema": schema, "example": example_of(schema, components)}}
@@ -376,7 +284,7 @@ def _refusals(route: Route, endpoint: Endpoint) -> Iterator[int]:
     yield from (status for status in _REFUSALS if applies.get(status, True))
 
 
-def _refusal(status: int, refs: _Refs) -> Schema:
+def _refusal(status: int, refs: Refs) -> Schema:
     codes = "".join(f"\n- `{code}`: {said}" for code, said in CODES[status].items())
     described: Schema = {
         "description": f"{_REFUSALS[status]}\n{codes}",

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypeVar, assert_never, cast
 
@@ -68,7 +69,7 @@ def parse(text: str) -> Node:
     except UnicodeEncodeError as error:
         raise FilterError("half a character cannot be read", error.start) from None
     try:
-        node = cast("Node", _PARSER.parse(text))
+        node = cast("Node", _parser().parse(text))
     except UnexpectedCharacters as error:
         position = cast("int", error.pos_in_stream)
         raise FilterError(_unreadable(text[position:]), position, _expected(error.allowed)) from None
@@ -215,11 +216,13 @@ def _dated(token: Token, read: Callable[[str], Day]) -> Day:
         raise FilterError(f"{token!s} is no day of the calendar", token.start_pos or 0) from None
 
 
-_PARSER: Final = Lark(
-    files("postroad_sequence_api").joinpath("filtering", "grammar.lark").read_text(),
-    parser="lalr",
-    transformer=_Builder(),
-)
+@cache
+def _parser() -> Lark:
+    return Lark(
+        files("postroad_sequence_api").joinpath("filtering", "grammar.lark").read_text(),
+        parser="lalr",
+        transformer=_Builder(),
+    )
 
 
 def text_of(node: Node) -> str:

@@ -1,4 +1,7 @@
-"""The bases of all models: what is asked is strict and closed, what is answered is frozen."""
+"""The bases of all models: what is asked is strict and closed, what is answered is frozen.
+
+Each builds its validator when it is first used: a process has no need of all of them to begin.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
@@ -24,7 +27,12 @@ class Body(BaseModel):
     """A request body: no field that is not described, no value of another type."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 
@@ -42,14 +50,20 @@ class Change(Body):
 class Query(BaseModel):
     """A query string: closed like a body, but everything arrives as text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True, defer_build=True
+    )
 
 
 class View(BaseModel):
     """What is answered."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", json_schema_serialization_defaults_required=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="ignore",
+        json_schema_serialization_defaults_required=True,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     @classmethod
@@ -64,9 +78,11 @@ Item = TypeVar("Item", bound=View)
 class Page(View, Generic[Item]):
     """Part of a list."""
 
+    # Its descriptions are no docstrings: for each kind of page they would be looked for in all source files again.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: tuple[Item, ...]
-    next: str | None
-    """What to ask for as `after`; null: that was all."""
+    next: str | None = Field(description="What to ask for as `after`; null: that was all.")
 
     @classmethod
     @override

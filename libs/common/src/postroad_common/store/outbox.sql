@@ -1,14 +1,14 @@
--- Messages on their way out of schema tracking: written with the change they tell of, deleted when the broker has them.
+-- Messages on their way out of a schema: written with the change they tell of, deleted when the broker has them.
 
 -- name: enqueue
 -- In the caller's transaction, so that message and change are one.
-INSERT INTO tracking.outbox (tenant_id, type, body, traceparent)
+INSERT INTO {schema}.outbox (tenant_id, type, body, traceparent)
 SELECT tenant_id, type, body, traceparent
 FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[]) AS message (tenant_id, type, body, traceparent);
 
 -- name: tenants
 -- Who has something to relay; ids only, across the tenant wall.
-SELECT tenant_id FROM tracking.tenants_with_outbox($1::integer) AS tenant_id;
+SELECT tenant_id FROM {schema}.tenants_with_outbox($1::integer) AS tenant_id;
 
 -- name: claim
 -- The oldest rows of each tenant that no other relay has in hand; locked until they are deleted.
@@ -16,7 +16,7 @@ SELECT claimed.tenant_id, claimed.outbox_id, claimed.type, claimed.body, claimed
 FROM unnest($1::uuid[]) AS tenant (tenant_id)
 CROSS JOIN LATERAL (
     SELECT o.tenant_id, o.outbox_id, o.type, o.body, o.traceparent
-    FROM tracking.outbox o
+    FROM {schema}.outbox o
     WHERE o.tenant_id = tenant.tenant_id
     ORDER BY o.outbox_id
     LIMIT $2::integer
@@ -28,11 +28,11 @@ CROSS JOIN LATERAL (
 SELECT extract(epoch FROM postroad.now() - min(oldest.created_at))::double precision
 FROM unnest($1::uuid[]) AS tenant (tenant_id)
 CROSS JOIN LATERAL (
-    SELECT o.created_at FROM tracking.outbox o WHERE o.tenant_id = tenant.tenant_id ORDER BY o.outbox_id LIMIT 1
+    SELECT o.created_at FROM {schema}.outbox o WHERE o.tenant_id = tenant.tenant_id ORDER BY o.outbox_id LIMIT 1
 ) AS oldest;
 
 -- name: delete
 -- What the broker has confirmed.
-DELETE FROM tracking.outbox o
+DELETE FROM {schema}.outbox o
 USING unnest($1::uuid[], $2::bigint[]) AS done (tenant_id, outbox_id)
 WHERE o.tenant_id = done.tenant_id AND o.outbox_id = done.outbox_id;
