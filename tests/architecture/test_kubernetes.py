@@ -401,8 +401,15 @@ def watched(manifests: Manifests) -> Iterator[str]:
                 yield f"{title(item)}: there are no metrics at {endpoint['port']} {endpoint['path']}"
 
 
+PUBLIC_PORTS: Mapping[str, set[tuple[int, int]]] = {
+    "postroad-sender": {(25, 25), (465, 465), (587, 587), (2525, 2525)},
+    "postroad-sequence-api": {(443, 443), (1024, 65535)},  # where webhooks may go: webhooks/destinations.py
+}
+
+
 def reachable(manifests: Manifests) -> Iterator[str]:
-    """By the policies: everybody the servers, who is public the ingress, senders mail servers, and nothing else."""
+    """By the policies: everybody the servers, who is public the ingress, senders mail servers, the API receivers of
+    webhooks, and nothing else."""
     policies = manifests.of("NetworkPolicy")
     for name, pod in manifests.pods():
         labels = pod["metadata"]["labels"]
@@ -411,9 +418,13 @@ def reachable(manifests: Manifests) -> Iterator[str]:
             {key: value for key, value in spec.items() if key != "podSelector"} for spec in ours
         ]:
             yield f"{name}: what is not named is allowed"
-        out = {port["port"] for spec in ours for rule in spec.get("egress", []) for port in rule["ports"]}
-        wanted = {53, 5432, 5672} | ({25, 465, 587, 2525} if name == "postroad-sender" else set())
-        if out != wanted:
+        out = {
+            (port["port"], port.get("endPort", port["port"]))
+            for spec in ours
+            for rule in spec.get("egress", [])
+            for port in rule["ports"]
+        }
+        if out != {(53, 53), (5432, 5432), (5672, 5672)} | PUBLIC_PORTS.get(name, set()):
             yield f"{name}: may go to {sorted(out)}"
         spaces = {
             peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
