@@ -116,6 +116,22 @@ async def test_an_index_that_is_switched_on_under_writers_misses_none_of_their_v
     assert held == len(made) > 0
 
 
+async def test_an_index_that_was_off_for_a_while_holds_what_is_there_now(tenant: Tenant) -> None:
+    plan = await defined(tenant, "plan", "text", indexed=True)
+    changed, gone = [(await tenant.contact(attributes={"plan": "old"}))["id"] for _ in range(2)]
+    kept = await tenant.admin.fetch("SELECT * FROM sequence.contact_values WHERE tenant_id = $1", tenant.tenant_id)
+    await tenant.call("PATCH", f"/attributes/{plan['id']}", json={"indexed": False})
+    # What a writer leaves behind that saw the index before it was off and commits after.
+    await tenant.admin.copy_records_to_table(
+        "contact_values", schema_name="sequence", records=[tuple(row) for row in kept], columns=list(kept[0].keys())
+    )
+    await tenant.call("PATCH", f"/contacts/{changed}", json={"attributes": {"plan": "new"}})
+    await tenant.call("DELETE", f"/contacts/{gone}", expect=204)
+    await tenant.call("PATCH", f"/attributes/{plan['id']}", json={"indexed": True})
+    await indexed(tenant, plan["id"])
+    assert await found(tenant, 'attributes.plan = "new"') == [changed]
+
+
 async def test_accounts_have_no_indexes_and_contacts_a_few(tenant: Tenant) -> None:
     body = {"entity": "account", "name": "tier", "type": "text", "indexed": True}
     assert (await tenant.refused("POST", "/attributes", 422, json=body))["field"] == "indexed"

@@ -78,6 +78,13 @@ async def test_a_key_opens_nothing_after_its_end(tenant: Tenant) -> None:
     assert (await tenant.ask("GET", "/me", key=key)).status_code == 401
 
 
+async def test_a_key_with_an_end_makes_none_that_outlives_it(tenant: Tenant) -> None:
+    key = await scoped(tenant, "api-keys:write", role="owner", expires_at="2999-01-01T00:00:00Z")
+    for end, status in ((None, 403), ("2999-01-01T00:00:01Z", 403), ("2999-01-01T00:00:00Z", 201)):
+        body = {"name": "k", "role": "viewer", "scopes": ["api-keys:read"], "expires_at": end}
+        assert (await tenant.ask("POST", "/api-keys", key=key, json=body)).status_code == status, end
+
+
 @pytest.mark.parametrize("end", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2999-01-01T00:00:00", 1])
 async def test_an_end_that_no_clock_reaches_is_refused(tenant: Tenant, end: Any) -> None:
     body = {"name": "k", "role": "viewer", "expires_at": end}
@@ -151,7 +158,16 @@ async def test_the_page_may_read_problems_and_headers_too(tenant: Tenant, second
 
 @pytest.mark.parametrize(
     ("accepted", "compressed"),
-    [("gzip", True), ("br, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False), ("identity", False), ("", False)],
+    [
+        ("gzip", True),
+        ("br, gzip;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=1.2.3", False),
+        ("gzip;q=.", False),
+        ("identity", False),
+        ("", False),
+    ],
 )
 async def test_a_long_answer_is_compressed_for_those_who_take_it(
     tenant: Tenant, accepted: str, *, compressed: bool

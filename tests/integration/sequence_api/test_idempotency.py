@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pytest
 
+from postroad_common.sealing import KeyRing
+from postroad_sequence_api import idempotency
+from postroad_sequence_api.context import Context, Desk
 from postroad_sequence_api.idempotency import KEPT_FOR, forget_old
+from postroad_stack import eventually
 from postroad_stack.databases import Database
 
 from .house import OPERATOR_TOKEN, Api, Tenant, api_of, start
@@ -66,19 +72,20 @@ async def test_the_same_post_fifty_times_at_once_makes_one_thing_and_all_get_its
 async def test_of_several_transactions_one_is_worked_on_and_the_others_wait_or_get_its_answer(
     tenant: Tenant, second_api: Api
 ) -> None:
-    sequence, contact = await tenant.sequence(), await tenant.contact()
-    path, body, headers = f"/sequences/{sequence['id']}/enrollments", {"contact_ids": [contact["id"]]}, new_key()
-    answers = await at_once(tenant, second_api, path, headers, json=body)
+    one = await tenant.enrolled()
+    await one.message("transmitting")  # the answer waits for it
+    path, headers = f"/sequences/{one.sequence['id']}/pause", new_key()
+    answers = await at_once(tenant, second_api, path, headers, json=None)
     refused = [answer for answer in answers if answer.status_code == 409]
-    assert {answer.json()["code"] for answer in refused} <= {"in_progress"}
+    assert {answer.json()["code"] for answer in refused} == {"in_progress"}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
     done = [answer for answer in answers if answer not in refused]
     assert {answer.status_code for answer in done} == {200}
     assert len({answer.text for answer in done}) == 1
-    again = await tenant.ask("POST", path, headers=headers, json=body)
+    again = await tenant.ask("POST", path, headers=headers)
     assert again.json() == done[0].json()
-    assert again.json()["counts"]["enrolled"] == 1
     assert again.headers["Idempotent-Replayed"] == "true"
+    assert len((await tenant.call("GET", "/intents"))["items"]) == 1
 
 
 async def test_the_operator_s_key_makes_one_tenant(tenant: Tenant, second_api: Api, api_pool: asyncpg.Pool) -> None:
@@ -117,12 +124,13 @@ async def test_a_refused_request_leaves_the_key_free(tenant: Tenant) -> None:
     await tenant.refused("POST", "/contacts", 409, headers=headers, json={"email": contact["email"]})
     await tenant.call("POST", "/contacts", headers=headers, json={"email": "new@people.example"}, expect=201)
 
+
+async def test_a_refused_request_of_several_transactions_leaves_the_key_free(tenant: Tenant) -> None:
     headers, draft = new_key(), await tenant.draft()
-    path, body = f"/sequences/{draft['id']}/enrollments", {"contact_ids": [contact["id"]]}
-    await tenant.refused("POST", path, 409, headers=headers, json=body)
+    path = f"/sequences/{draft['id']}/pause"
+    await tenant.refused("POST", path, 409, headers=headers)
     await tenant.call("POST", f"/sequences/{draft['id']}/activate")
-    answer = await tenant.call("POST", path, headers=headers, json=body)
-    assert answer["counts"]["enrolled"] == 1
+    assert (await tenant.call("POST", path, headers=headers))["state"] == "paused"
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "\u00e9"])
@@ -141,7 +149,7 @@ async def test_no_secret_of_an_answer_can_be_read_in_its_row(tenant: Tenant) -> 
     assert made["key"][47:] not in shown
     assert made["id"] not in shown.replace(str(json.loads(row["headers"])["Location"]), "")
     again = await tenant.ask("POST", "/api-keys", headers=headers, json={"name": "k", "role": "viewer"})
-    assert again.json() == made
+    assert (again.json(), again.headers["Cache-Control"]) == (made, "no-store")
 
 
 async def forget(pool: asyncpg.Pool) -> None:
@@ -200,3 +208,48 @@ async def test_killed_among_several_transactions_it_is_done_again_after_a_while(
     answer = await tenant.call("POST", path, headers=headers)
     assert (answer["state"], answer["stop"]["on_the_wire"]) == ("paused", [])
     assert len((await tenant.call("GET", "/intents"))["items"]) == 1
+
+
+async def test_a_request_that_lasts_keeps_its_key_and_one_that_lost_it_does_nothing(
+    tenant: Tenant, api_pool: asyncpg.Pool
+) -> None:
+    headers = new_key()
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"email\n"
+        begun.set()
+        await going_on.wait()
+        yield b"a@people.example\n"
+
+    upload = {"headers": headers | {"Content-Type": "text/csv"}}
+    first = asyncio.create_task(tenant.ask("POST", "/contacts/import", content=slow(), **upload))
+    await begun.wait()
+    await eventually(lambda: rows_of(tenant, headers))
+    await age(tenant, headers, "claimed_at", "61 s")  # as if this process had not been seen for so long
+    second = await tenant.ask("POST", "/contacts/import", content=b"email\nb@people.example\n", **upload)
+    going_on.set()
+    late = await first
+    assert (second.status_code, late.status_code, late.json()["code"]) == (202, 409, "in_progress")
+    assert [job["id"] for job in (await tenant.call("GET", "/jobs"))["items"]] == [second.json()["id"]]
+
+
+async def test_a_long_request_is_seen_to_be_under_way(
+    tenant: Tenant, api_pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_SEEN_EVERY", 0.05)
+    once = idempotency.Once(tenant.tenant_id, UUID(int=1), new_key()["Idempotency-Key"], b"h")
+    desk = Desk(cast("Context", SimpleNamespace(pool=api_pool)), tenant.tenant_id)
+    async with desk.work() as work:
+        await once.begin(work, cast("KeyRing", None))
+
+    async def seen() -> Any:
+        return await tenant.admin.fetchval("SELECT seen_at FROM sequence.idempotency_keys WHERE key = $1", once.key)
+
+    async with once.under_way(desk):
+        at = await eventually(seen)
+        await eventually(lambda: _later(seen, at))
+
+
+async def _later(seen: Callable[[], Awaitable[Any]], at: Any) -> bool:
+    return bool(await seen() > at)

@@ -100,7 +100,7 @@ async def job_row(admin: asyncpg.Connection) -> asyncpg.Record:
     return row
 
 
-@pytest.mark.parametrize("point", ["job.received:1", "job.claimed:1", "job.chunk_committed:2"])
+@pytest.mark.parametrize("point", ["job.queued:1", "job.claimed:1", "job.chunk_committed:2"])
 async def test_a_job_whose_process_is_killed_is_ended_by_another_and_nothing_is_done_twice(
     replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection, point: str
 ) -> None:
@@ -108,7 +108,7 @@ async def test_a_job_whose_process_is_killed_is_ended_by_another_and_nothing_is_
     tenant = await new_tenant(await api_of(first, http, vhost), admin)
     with suppress(httpx.TransportError):
         await begin(tenant, people(3000))
-        assert point != "job.received:1", "the process was to die before its answer"
+        assert point != "job.queued:1", "the process was to die before its answer"
     assert await first.wait(timeout=30) == -9
     await moved_to(tenant, replica(), http)
     imported = await tenant.until_imported(str((await job_row(admin))["job_id"]))

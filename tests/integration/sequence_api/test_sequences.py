@@ -144,7 +144,7 @@ async def in_state(tenant: Tenant, state: str) -> str:
     return str(made["id"])
 
 
-SAFE_TO_REPEAT = {("paused", "pause")}
+SAFE_TO_REPEAT = {("paused", "pause"), ("archived", "archive")}
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,22 @@ async def test_a_transition_that_the_table_does_not_have_is_409_and_says_the_sta
     else:
         answer = await tenant.call("POST", f"/sequences/{sequence_id}/{action}")
         assert answer["state"] == (expected or state)
+
+
+async def test_of_two_who_change_a_sequence_at_once_the_second_sees_what_the_first_did(tenant: Tenant) -> None:
+    sequence_id = await in_state(tenant, "draft")
+    body = {"sender_id": (await tenant.sender())["id"], "steps": await steps(tenant, "7d")}
+    for _ in range(5):
+        asked = [
+            ("POST", "/activate", {}),
+            ("POST", "/activate", {}),
+            ("PUT", "", {"json": body}),
+            ("PUT", "", {"json": body}),
+        ]
+        answers = await asyncio.gather(
+            *(tenant.ask(method, f"/sequences/{sequence_id}{tail}", **request) for method, tail, request in asked)
+        )
+        assert {answer.status_code for answer in answers} <= {200, 409}, [answer.text for answer in answers]
 
 
 async def test_an_archived_sequence_is_not_changed(tenant: Tenant) -> None:

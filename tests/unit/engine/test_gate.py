@@ -102,6 +102,8 @@ def test_of_several_obstacles_the_first_in_the_documented_order_answers(picked: 
     st.builds(
         GateFacts,
         now=st.just(NOW),
+        due_at=st.sampled_from([NOW - HOUR, NOW]),
+        lost_until=st.sampled_from([None, NOW - HOUR, NOW - HOUR / 2]),
         send_before=st.sampled_from([NOW - HOUR, NOW, NOW + HOUR]),
         sender_paused_until=st.sampled_from([None, NOW - HOUR, NOW + HOUR]),
         intent=st.sampled_from(Intent),
@@ -112,6 +114,8 @@ def test_nothing_goes_unless_every_single_condition_holds(facts: GateFacts) -> N
     may_go = (
         facts.row_is_ours
         and facts.incarnation_live
+        and not facts.held
+        and (facts.lost_until is None or facts.due_at > facts.lost_until)
         and facts.contact_exists
         and not facts.stops
         and facts.intent is Intent.RUN

@@ -6,7 +6,7 @@ from typing import Final
 
 POINTS: Final = {
     "api.committed": "enrollments and their outbox row are committed, the answer is not sent",
-    "job.received": "an uploaded file and its job are committed, the answer is not sent",
+    "job.queued": "a job, with its file if it has one, is committed, the answer is not sent",
     "job.claimed": "the lease on a job is committed, nothing of it is done",
     "job.chunk_committed": "a chunk's effects and the job's new position are committed",
     "relay.published": "the broker has confirmed, the outbox rows are still there",

@@ -5,6 +5,7 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 from typing import Final
 from uuid import UUID
@@ -38,6 +39,8 @@ class Caller:
     role: Role
     scopes: frozenset[str] | None
     """None: all that the role may."""
+    expires_at: datetime | None
+    """None: never."""
 
     def require(self, role: Role, scope: str) -> None:
         """Raises ForbiddenError unless the caller's role is at least this one and its scopes hold this one."""
@@ -98,7 +101,13 @@ async def log_in(conn: AnyConnection, token: Token) -> Caller:
     if row is None or not matches or not row["valid"]:
         raise UnauthorizedError
     scopes = row["scopes"]
-    return Caller(token.tenant_id, token.api_key_id, Role[row["role"]], None if scopes is None else frozenset(scopes))
+    return Caller(
+        token.tenant_id,
+        token.api_key_id,
+        Role[row["role"]],
+        None if scopes is None else frozenset(scopes),
+        row["expires_at"],
+    )
 
 
 def read_token(token: str) -> Token:

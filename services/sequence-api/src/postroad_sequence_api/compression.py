@@ -6,7 +6,9 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-_GZIP: Final = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?P<weight>[0-9.]+)\s*)?(?:,|$)", re.IGNORECASE)
+_GZIP: Final = re.compile(
+    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?(?:,|$)", re.IGNORECASE
+)
 _LEAST_BYTES: Final = 1024  # below it the answer fits one packet anyway
 
 

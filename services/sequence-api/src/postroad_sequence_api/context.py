@@ -1,10 +1,10 @@
 """What a request has in hand: the process's connections, the caller's tenant, and the transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from asyncpg import Pool, Record
@@ -128,6 +128,16 @@ class Work:
             self.said = True
 
 
+View = TypeVar("View")
+
+
+@dataclass(frozen=True, slots=True)
+class Last(Generic[View]):
+    """What is left to do of a request when all that takes long is done: one transaction, which keeps its answer too."""
+
+    step: Callable[[Work], Awaitable[View]]
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where the work of one caller's tenant is done."""
@@ -147,4 +157,6 @@ class Desk:
                 reach("api.committed")
             self.context.wake_relay()
         if work.queued:
+            if __debug__:
+                reach("job.queued")
             self.context.wake_jobs()

@@ -1,8 +1,6 @@
 """The way of every request: who calls, may they, how often, what is asked; once; and the answer."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,7 +12,7 @@ from postroad_common.db import AnyConnection
 from postroad_common.ids import new_id
 from postroad_sequence_api import auth
 from postroad_sequence_api.auth import Caller, Role
-from postroad_sequence_api.context import Context, Desk, Work
+from postroad_sequence_api.context import Context, Desk, Last, Work
 from postroad_sequence_api.endpoints import Access, Endpoint, Handler, read
 from postroad_sequence_api.errors import BadRequestError, NotFoundError, RateLimitedError
 from postroad_sequence_api.http import ALLOWANCE, CONTEXT, answer, parse, read_bytes, read_query
@@ -127,7 +125,7 @@ class Door:
         once, keyring = self._once(visit), visit.context.keyring
         if once is not None and (earlier := await once.begin(work, keyring)) is not None:
             return earlier
-        result = await self._route.handler(work=work, **arguments)
+        result: Any = await self._route.handler(work=work, **arguments)
         if self._route.edits and not work.matched:
             raise NothingMatchedError(self._route.path)
         response = self._answer(visit, result)
@@ -137,15 +135,26 @@ class Door:
 
     async def _in_its_own(self, visit: "_Visit", arguments: dict[str, Any]) -> web.StreamResponse:
         once, keyring = self._once(visit), visit.context.keyring
-        if once is not None:
-            async with visit.desk.work() as work:
-                if (earlier := await once.begin(work, keyring)) is not None:
-                    return earlier
-        async with _released_unless_answered(visit.desk, once):
-            response = self._answer(visit, await self._route.handler(**arguments))
-        if once is not None and isinstance(response, web.Response):
-            async with visit.desk.work() as work:
-                await once.keep(work, response, keyring)
+        if once is None:
+            result = await self._route.handler(**arguments)
+            return await self._end(visit, result, once)
+        async with visit.desk.work() as work:
+            if (earlier := await once.begin(work, keyring)) is not None:
+                return earlier
+        async with once.under_way(visit.desk):
+            result = await self._route.handler(**arguments)
+            return await self._end(visit, result, once)
+
+    async def _end(self, visit: "_Visit", result: Any, once: Once | None) -> web.StreamResponse:
+        """The answer, kept in one transaction with the handler's last step if it has one."""
+        if once is None and not isinstance(result, Last):
+            return self._answer(visit, result)
+        async with visit.desk.work(_expected(visit.request)) as work:
+            response = self._answer(visit, await result.step(work) if isinstance(result, Last) else result)
+            if self._route.edits and not work.matched:
+                raise NothingMatchedError(self._route.path)
+            if once is not None and isinstance(response, web.Response):
+                await once.keep(work, response, visit.context.keyring)
         return response
 
     def _once(self, visit: "_Visit") -> Once | None:
@@ -184,18 +193,6 @@ class _Visit:
     @property
     def actor(self) -> UUID | None:
         return self.caller.api_key_id if self.caller is not None else None
-
-
-@asynccontextmanager
-async def _released_unless_answered(desk: Desk, once: Once | None) -> AsyncIterator[None]:
-    """A request that was refused or failed leaves its key free for the next one: what it does is safe to repeat."""
-    try:
-        yield
-    except Exception:
-        if once is not None:
-            async with desk.work() as work:
-                await once.release(work)
-        raise
 
 
 def _expected(request: web.Request) -> frozenset[int] | None:

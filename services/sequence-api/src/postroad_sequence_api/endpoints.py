@@ -4,17 +4,17 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from postroad_sequence_api.auth import Caller, Role
-from postroad_sequence_api.context import Context, Desk, Work
+from postroad_sequence_api.context import Context, Desk, Last, Work
 from postroad_sequence_api.models.base import Body, Query, View
 
-Handler: TypeAlias = Callable[..., Awaitable[View | web.StreamResponse | None]]
+Handler: TypeAlias = Callable[..., Awaitable[View | Last[Any] | web.StreamResponse | None]]
 Access: TypeAlias = Role | Literal["operator"]
 
 GIVEN: Final[Mapping[str, type]] = {
@@ -25,7 +25,7 @@ GIVEN: Final[Mapping[str, type]] = {
     "request": web.Request,
 }
 """What the door gives by name. work: a transaction of the door's, which holds the whole request. desk: for a handler
-that needs several; it must be safe to repeat."""
+that needs several, or time between them. What it does must be safe to repeat, but for the Last step that it answers."""
 PATH_TYPES: Final = (UUID, int, str)
 _PLACES: Final = re.compile(r"{(\w+)}")
 
@@ -66,6 +66,10 @@ def read(handler: Handler, path: str) -> Endpoint:
     """The endpoint of a handler at a path. Raises SignatureError when they do not fit each other."""
     hints = get_type_hints(handler)
     answer = hints.pop("return", None)
+    if get_origin(answer) is Last:
+        (answer,) = get_args(answer)
+        if "work" in hints:
+            raise SignatureError(f"{handler}: the transaction it is given is its last step")
     parameters = inspect.signature(handler).parameters
     for name, expected in GIVEN.items():
         if name in hints and hints[name] is not expected:

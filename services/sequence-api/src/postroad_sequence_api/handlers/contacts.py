@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from postroad_sequence_api.auth import Caller
-from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.errors import InvalidFieldError
 from postroad_sequence_api.http import reading_csv
 from postroad_sequence_api.models.base import Page
@@ -68,7 +68,7 @@ async def delete(work: Work, contact_id: UUID) -> None:
     await contacts.delete(work, contact_id)
 
 
-async def import_(desk: Desk, caller: Caller, request: web.Request, query: ImportOptions) -> Job:
+async def import_(desk: Desk, caller: Caller, request: web.Request, query: ImportOptions) -> Last[Job]:
     """Import a CSV file: a job.
 
     The answer comes when the whole file is durable. Contacts are found by external_id, else by email, and merged; an

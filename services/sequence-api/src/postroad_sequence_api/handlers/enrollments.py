@@ -5,7 +5,7 @@ from uuid import UUID
 from aiohttp import web
 
 from postroad_sequence_api.auth import Caller
-from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.http import reading_csv
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.enrollments import (
@@ -35,7 +35,7 @@ async def bulk(work: Work, caller: Caller, sequence_id: UUID, body: EnrollMany) 
     return await bulk_enroll.enroll_many(work, caller.api_key_id, sequence_id, body)
 
 
-async def import_(desk: Desk, caller: Caller, request: web.Request, sequence_id: UUID, query: FileForm) -> Job:
+async def import_(desk: Desk, caller: Caller, request: web.Request, sequence_id: UUID, query: FileForm) -> Last[Job]:
     """Enroll the contacts of a CSV file in a sequence: a job.
 
     A row names a contact by contact_id, external_id or email, the first of these that it has. The report tells of each

@@ -25,20 +25,23 @@ class Sweeper:
     async def sweep_some(self) -> bool:
         """One step for each of some tenants; whether there may be more."""
         found = await self._context.pool.fetch(_SQL.tenants_with_remains, self._keep, _TENANTS)
+        more = False
         for row in found:
             async with Desk(self._context, row["tenant_id"]).work() as work:
-                await self._sweep(work)
-        return bool(found)
+                more = await self._sweep(work) or more
+        return more
 
-    async def _sweep(self, work: Work) -> None:
+    async def _sweep(self, work: Work) -> bool:
+        """Whether there was something to do that nobody else has in hand."""
         job = await work.find(_SQL.remains, self._keep)
         if job is None:
-            return
+            return False
         job_id: UUID = job["job_id"]
         if job["state"] == "receiving" or job["has_input"]:
             for statement, step in ((_SQL.delete_input, _PIECES), (_SQL.delete_job_contacts, _ROWS)):
                 if len(await work.all(statement, job_id, step)) == step:
-                    return
+                    return True
             await work.do(_SQL.drop_received if job["state"] == "receiving" else _SQL.input_is_deleted, job_id)
         elif len(await work.all(_SQL.delete_report, job_id, _PIECES)) < _PIECES:
             await work.do(_SQL.report_is_deleted, job_id)
+        return True

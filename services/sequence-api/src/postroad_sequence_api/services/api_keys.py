@@ -15,11 +15,14 @@ _SQL: Final = queries("postroad_sequence_api", "api_keys")
 
 
 async def create(work: Work, caller: Caller, new: ApiKeyNew) -> ApiKeyMade:
-    """A key; only its hash is kept. It may do no more than the one that makes it."""
+    """A key; only its hash is kept. It may do no more than the one that makes it, and no longer."""
     if caller.scopes is not None:
         beyond = sorted(scope for scope in new.scopes or ("every scope",) if not caller.may(scope))
         if beyond:
             raise ForbiddenError(f"the scopes {', '.join(sorted(caller.scopes))}", ", ".join(beyond))
+    ends = caller.expires_at
+    if ends is not None and (new.expires_at is None or new.expires_at > ends):
+        raise ForbiddenError(f"an end at {ends.isoformat()}", "one that ends later, or never")
     return await insert(work, new)
 
 

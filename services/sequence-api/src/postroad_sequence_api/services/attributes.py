@@ -53,7 +53,8 @@ async def listed(work: Work, pick: AttributePick) -> Page[Attribute]:
 
 async def change(work: Work, attribute_id: UUID, wanted: AttributeChange) -> Attribute:
     """Change what is named. An archived attribute is as if it was not defined, and has no index."""
-    await _await_writers(work, wanted=wanted.indexed)
+    # Off as well as on: a writer that has seen the index would leave a value behind that nobody keeps up to date.
+    await _await_writers(work, wanted="indexed" in wanted.model_fields_set or wanted.archived)
     standing = await work.find(_SQL.lock_attribute, attribute_id)
     if standing is None:
         raise NotFoundError("attribute")
@@ -65,6 +66,7 @@ async def change(work: Work, attribute_id: UUID, wanted: AttributeChange) -> Att
     if indexed and not standing["indexed"]:
         counts = await work.one(_SQL.count_attributes, standing["entity"])
         _check_index(standing["entity"], counts["indexed"], wanted=True)
+        await work.do(_SQL.forget_values, attribute_id)  # of before: nobody kept them up to date
         indexed_to = _BEFORE_ALL
     if standing["indexed"] and not indexed:
         await work.do(_SQL.forget_values, attribute_id)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from postroad_common.db import queries
-from postroad_sequence_api.context import Desk, Work
+from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.errors import InvalidFieldError
 from postroad_sequence_api.jobs.bulk_enroll import REFERENCES, reference
 from postroad_sequence_api.models.enrollments import EnrollMany
@@ -34,7 +34,7 @@ async def enroll_many(work: Work, created_by: UUID, sequence_id: UUID, chosen: E
 
 async def enroll_file(
     desk: Desk, created_by: UUID, sequence_id: UUID, form: FileForm, body: AsyncIterable[bytes]
-) -> Job:
+) -> Last[Job]:
     """Store a file that names contacts, and queue their enrollment. Raises as enroll_many, and as uploads.receive."""
     async with desk.work() as work:
         await open_version(work, sequence_id)

@@ -8,7 +8,7 @@ from postroad_common.ids import new_id
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, NotFoundError
 from postroad_sequence_api.filtering.tree import Comparison, Field, Node
-from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.contacts import (
     Contact,
     ContactChange,
@@ -56,7 +56,10 @@ async def listed(work: Work, pick: ContactPick) -> Page[Contact]:
     """The contacts that are meant, oldest first."""
     meant = await _selected(work, pick)
     ids = await selection.contact_ids(work, meant, after=pick.after, limit=pick.limit + 1, patience=selection.PATIENCE)
-    return page_of((Contact.of(row) for row in await work.all(_SQL.contacts_by_id, ids)), pick.limit)
+    shown = ids[: pick.limit]
+    items = tuple(Contact.of(row) for row in await work.all(_SQL.contacts_by_id, shown))
+    # By the ids that were found: one that is deleted by now is no sign that there is no more.
+    return Page(items=items, next=str(shown[-1]) if len(ids) > pick.limit else None)
 
 
 async def count(work: Work, pick: ContactSelection) -> ContactCount:

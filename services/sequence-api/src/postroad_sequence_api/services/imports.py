@@ -4,13 +4,13 @@ from collections.abc import AsyncIterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from postroad_sequence_api.context import Desk
+from postroad_sequence_api.context import Desk, Last
 from postroad_sequence_api.csv_import.rows import columns_of
 from postroad_sequence_api.models.jobs import ImportOptions, Job
 from postroad_sequence_api.services import uploads
 
 
-async def receive(desk: Desk, created_by: UUID, options: ImportOptions, body: AsyncIterable[bytes]) -> Job:
+async def receive(desk: Desk, created_by: UUID, options: ImportOptions, body: AsyncIterable[bytes]) -> Last[Job]:
     """Store a file of contacts and queue its import. Raises InvalidFieldError for columns that make no contact."""
 
     def params_of(header: Sequence[str]) -> dict[str, Any]:

@@ -125,8 +125,9 @@ class _Search:
         found: list[UUID] = []
         while True:
             self._check_time()
-            found += await self._slice(rows, after, size, limit - len(found))
-            if len(found) >= limit or (end := await self._end(rows, after, size)) is None:
+            more, end = await self._slice(rows, after, size, limit - len(found))
+            found += more
+            if len(found) >= limit or end is None:
                 return found
             after, looked_at, size = end, looked_at + size, min(size * _GROWTH, _LARGEST_SLICE)
             if way.then is not None and looked_at >= _LOOK_BEFORE_SORTING:
@@ -170,11 +171,14 @@ class _Search:
             )
         )
 
-    async def _slice(self, rows: Sql, after: UUID, size: int, limit: int) -> list[UUID]:
-        """Those in the next slice that are meant."""
-        return await self._ids(
+    async def _slice(self, rows: Sql, after: UUID, size: int, limit: int) -> tuple[list[UUID], UUID | None]:
+        """Those in the next slice that are meant; and if there were too few, its last contact, unless that is the last.
+
+        One statement, so that both have seen the same rows.
+        """
+        text, arguments = rendered(
             sql(
-                "SELECT k.contact_id FROM (",
+                "WITH meant AS MATERIALIZED (SELECT k.contact_id FROM (",
                 rows,
                 _following(after),
                 f" LIMIT {int(size)}) k",
@@ -183,14 +187,17 @@ class _Search:
                 self.selection.tenant,
                 " AND c.contact_id = k.contact_id OFFSET 0) c WHERE ",
                 self._condition,
-                f" ORDER BY k.contact_id LIMIT {int(limit)}",
+                f" ORDER BY k.contact_id LIMIT {int(limit)})",
+                " SELECT contact_id, false AS is_end FROM meant UNION ALL SELECT last.contact_id, true FROM (",
+                rows,
+                _following(after),
+                f" OFFSET {int(size) - 1} LIMIT 1) last",
+                " WHERE (SELECT count(*) FROM meant) < ",
+                Bound(limit, "integer"),
             )
         )
-
-    async def _end(self, rows: Sql, after: UUID, size: int) -> UUID | None:
-        """The last contact of the slice; None when it is the last of all."""
-        ids = await self._ids(sql(rows, _following(after), f" OFFSET {int(size) - 1} LIMIT 1"))
-        return ids[0] if ids else None
+        found = await self.work.conn.fetch(text, *arguments)
+        return [row[0] for row in found if not row["is_end"]], next((row[0] for row in found if row["is_end"]), None)
 
     @property
     def _condition(self) -> Sql:

@@ -168,6 +168,9 @@ async def resume(work: Work, sequence_id: UUID) -> models.Sequence:
 async def archive(work: Work, sequence_id: UUID, *, stop_running: bool) -> Archived:
     """End a sequence for good. Enrollments that still run forbid it, unless they are to be stopped with it."""
     standing = await _lock(work, sequence_id)
+    subject = Subject(sequence_id=sequence_id)
+    if standing["state"] == "archived":
+        return Archived(await stops.standing(work, subject, "stop"), 0)
     await _set_state(work, sequence_id, standing["state"], _next(standing["state"], "archive"))
     rows = await work.all(_SQL.running_enrollments, sequence_id)
     if rows and not stop_running:
@@ -177,7 +180,7 @@ async def archive(work: Work, sequence_id: UUID, *, stop_running: bool) -> Archi
             count=len(rows),
         )
     stopped = await _stop_all(work, [row["enrollment_id"] for row in rows])
-    return Archived(await stops.record(work, Subject(sequence_id=sequence_id), "stop"), stopped)
+    return Archived(await stops.record(work, subject, "stop"), stopped)
 
 
 async def _stop_all(work: Work, enrollment_ids: Sequence[UUID]) -> int:
@@ -199,10 +202,9 @@ def _chunks(ids: Sequence[UUID]) -> Iterator[tuple[UUID, ...]]:
 
 
 async def _lock(work: Work, sequence_id: UUID) -> Record:
-    row = await work.find(_SQL.lock_sequence, sequence_id)
-    if row is None:
+    if await work.find(_SQL.lock_sequence, sequence_id) is None:
         raise NotFoundError("sequence")
-    return row
+    return await work.one(_SQL.locked_sequence, sequence_id)
 
 
 def _next(state: models.SequenceState, action: Action) -> models.SequenceState:

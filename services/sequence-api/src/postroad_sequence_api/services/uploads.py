@@ -9,9 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from postroad_common.db import RETRYABLE, queries
-from postroad_common.faults import reach
 from postroad_common.ids import new_id
-from postroad_sequence_api.context import Desk
+from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.csv_import.records import DELIMITERS, Broken, Reader, sniff
 from postroad_sequence_api.errors import BadRequestError, ConflictError, InvalidFieldError, TooLargeError
 from postroad_sequence_api.jobs.file import PIECE_BYTES
@@ -33,8 +32,8 @@ class Wanted:
     params_of: Callable[[Sequence[str]], dict[str, Any]]
 
 
-async def receive(desk: Desk, wanted: Wanted, form: FileForm, body: AsyncIterable[bytes]) -> Job:
-    """Store a file and queue its job; what is answered is durable. The header is looked at as soon as it is here.
+async def receive(desk: Desk, wanted: Wanted, form: FileForm, body: AsyncIterable[bytes]) -> Last[Job]:
+    """Store a file; the last step queues its job. The header is looked at as soon as it is here.
 
     Raises what params_of raises, InvalidFieldError without a header, TooLargeError, BadRequestError for what is no CSV;
     then nothing is kept.
@@ -44,17 +43,24 @@ async def receive(desk: Desk, wanted: Wanted, form: FileForm, body: AsyncIterabl
         await jobs.require_room(work)
         await work.do(_SQL.receive, job_id, wanted.kind, wanted.created_by, _PATIENCE)
     try:
-        job = await _store(desk, job_id, _Incoming(wanted, form, body, desk.context.settings.import_bytes))
+        incoming = _Incoming(wanted, form, body, desk.context.settings.import_bytes)
+        params, position = await _store(desk, job_id, incoming)
     except BaseException:
         with suppress(*RETRYABLE):  # it is deleted when its lease is over
             await _drop(desk, job_id)
         raise
-    if __debug__:
-        reach("job.received")
-    return job
+
+    async def queue(work: Work) -> Job:
+        if await work.find(_SQL.queue_received, job_id, params, position, position["offset"]) is None:
+            raise _abandoned()
+        work.queued = True
+        return await jobs.get(work, job_id)
+
+    return Last(queue)
 
 
-async def _store(desk: Desk, job_id: UUID, incoming: "_Incoming") -> Job:
+async def _store(desk: Desk, job_id: UUID, incoming: "_Incoming") -> tuple[dict[str, Any], dict[str, int]]:
+    """What the job is given, and where it begins."""
     number = 0
     params: dict[str, Any] = {}
     position: dict[str, int] = {}
@@ -63,12 +69,13 @@ async def _store(desk: Desk, job_id: UUID, incoming: "_Incoming") -> Job:
             params, position = incoming.read_header(piece)
         async with desk.work() as work:
             if await work.find(_SQL.add_input, job_id, number, piece, _PATIENCE) is None:
-                raise ConflictError("upload_abandoned", "The upload came to a halt for too long: send the file again.")
+                raise _abandoned()
         number += 1
-    async with desk.work() as work:
-        await work.one(_SQL.queue_received, job_id, params, position, position["offset"])
-        work.queued = True
-        return await jobs.get(work, job_id)
+    return params, position
+
+
+def _abandoned() -> ConflictError:
+    return ConflictError("upload_abandoned", "The upload came to a halt for too long: send the file again.")
 
 
 async def _drop(desk: Desk, job_id: UUID) -> None:
@@ -113,6 +120,8 @@ class _Incoming:
         if not found or isinstance(found[0], Broken):
             reason = f": {found[0].reason}" if found and isinstance(found[0], Broken) else ""
             raise InvalidFieldError("header", f"is missing{reason}. The first line names the columns")
+        if any("\x00" in cell for cell in found[0].cells):
+            raise InvalidFieldError("header", "must not contain NUL")
         params = {
             **self._wanted.params_of(found[0].cells),
             "delimiter": next(name for name, sign in DELIMITERS.items() if sign == delimiter),

@@ -5,7 +5,7 @@ RETURNING api_key_id AS id, name, role, scopes, created_at, expires_at, last_use
 
 -- name: api_key_for_login
 -- Every request begins here, by primary key. Keys that have ended are found too: the caller says no in one place.
-SELECT api_key_id, role, scopes, secret_hash,
+SELECT api_key_id, role, scopes, secret_hash, expires_at,
        revoked_at IS NULL AND (expires_at IS NULL OR expires_at > postroad.now()) AS valid
 FROM sequence.api_keys
 WHERE tenant_id = $1 AND api_key_id = $2;

@@ -12,7 +12,7 @@ VALUES ($1, $2, $3, 'receiving', 0, $4, postroad.now() + $5::interval);
 WITH job AS (
     UPDATE sequence.jobs
     SET total = total + octet_length($4::bytea), lease_until = postroad.now() + $5::interval
-    WHERE tenant_id = $1 AND job_id = $2 AND state = 'receiving'
+    WHERE tenant_id = $1 AND job_id = $2 AND state = 'receiving' AND lease_until > postroad.now()
     RETURNING job_id
 )
 INSERT INTO sequence.job_input (tenant_id, job_id, number, bytes)
@@ -20,10 +20,10 @@ SELECT $1, job_id, $3, $4 FROM job
 RETURNING number;
 
 -- name: queue_received
--- The whole file is here.
+-- The whole file is here. No row: the upload was taken for abandoned.
 UPDATE sequence.jobs
 SET state = 'queued', lease_until = NULL, params = $3, position = $4, done = $5
-WHERE tenant_id = $1 AND job_id = $2 AND state = 'receiving'
+WHERE tenant_id = $1 AND job_id = $2 AND state = 'receiving' AND lease_until > postroad.now()
 RETURNING job_id;
 
 -- name: drop_received
@@ -128,13 +128,15 @@ SELECT tenant_id FROM sequence.tenants_with_job_remains($1::interval, $2::intege
 
 -- name: remains
 -- A job that has left something to delete: an upload that broke off, an input nobody needs, or a report that is too old.
+-- Locked: of two who sweep, only one may find that nothing is left.
 SELECT job_id, state, input_deleted_at IS NULL AS has_input
 FROM sequence.jobs
 WHERE tenant_id = $1
   AND ((ended_at IS NOT NULL AND input_deleted_at IS NULL)
        OR (ended_at < postroad.now() - $2::interval AND report_deleted_at IS NULL)
        OR (state = 'receiving' AND lease_until < postroad.now()))
-LIMIT 1;
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
 
 -- name: delete_input
 DELETE FROM sequence.job_input

@@ -27,6 +27,10 @@ WHERE tenant_id = $1 AND sequence_id = $2 AND version = $3;
 
 -- name: lock_sequence
 -- Everything that changes a sequence begins here, so that its changes happen one after the other.
+SELECT FROM sequence.sequences WHERE tenant_id = $1 AND sequence_id = $2 FOR UPDATE;
+
+-- name: locked_sequence
+-- A statement of its own: one that had waited for the lock would see the versions of before.
 SELECT s.name, s.state, s.active_version, s.revision, latest.version AS latest_version,
        CASE WHEN latest.activated_at IS NULL THEN latest.version END AS draft_version
 FROM sequence.sequences s
@@ -34,8 +38,7 @@ CROSS JOIN LATERAL (
     SELECT v.version, v.activated_at FROM sequence.sequence_versions v
     WHERE v.tenant_id = $1 AND v.sequence_id = $2 ORDER BY v.version DESC LIMIT 1
 ) latest
-WHERE s.tenant_id = $1 AND s.sequence_id = $2
-FOR UPDATE OF s;
+WHERE s.tenant_id = $1 AND s.sequence_id = $2;
 
 -- name: share_sequence
 -- Held while contacts are enrolled: a sequence cannot be archived between the look at its state and the enrollments.
