@@ -57,8 +57,18 @@ POINTS = (
     "relay.published",
     "relay.deleted",
 )
-#: Left to `make prove`: what is durable is what it is at `sender.claimed`, and no mail has been handed over.
-FULL_SIZE_ONLY = ("sender.gated", "sender.mail_sent")
+#: Left to `make prove`: what is durable is what it is at a point that stays, or a test of the service kills there too.
+FULL_SIZE_ONLY = (
+    "sender.received",
+    "sender.gated",
+    "sender.mail_sent",
+    "sender.settled_published",
+    "scheduler.taken_up",
+    "scheduler.marked",
+    "scheduler.settle_committed",
+    "api.committed",
+    "relay.deleted",
+)
 #: Here every replica dies, and fresh processes must find what they left; elsewhere the other replica does.
 NO_SURVIVOR = ("sender.data_sent", "scheduler.published")
 

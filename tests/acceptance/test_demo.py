@@ -72,6 +72,7 @@ async def test_the_demo_ends_by_itself_with_every_count_equal_to_what_the_recipi
         assert ending in shown, "samples of each ending are shown"
 
 
+@pytest.mark.prove
 async def test_ctrl_c_leaves_no_process_no_file_and_no_database(private_stack: Stack, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_text(FEW)

@@ -264,6 +264,7 @@ async def _knows_all_of(world: World, log: list[str]) -> bool:
     )
 
 
+@pytest.mark.prove
 async def test_without_the_hold_the_very_same_backup_sends_again(disaster: Disaster) -> None:
     """The proof is not blind: an operator who says that nothing was lost sends again what the backup does not know."""
     world = disaster.world

@@ -80,7 +80,7 @@ async def enrolled_in(tenant: Tenant, sequence: Any) -> dict[str, str]:
     return {str(row["contact_id"]): str(row["enrollment_id"]) for row in rows}
 
 
-@pytest.mark.parametrize("way", ["all", "file"])
+@pytest.mark.parametrize("way", ["all", pytest.param("file", marks=pytest.mark.prove)])
 @pytest.mark.timeout(900 if FULL else 120)
 async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tells_of_everybody(
     database: Database, vhost: str, tmp_path: Path, way: str

@@ -65,9 +65,9 @@ async def home(replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asy
 def idle(
     module_database: Database, module_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, Database]]:
-    """A process that does no jobs, for tests that leave theirs behind."""
-    log = tmp_path_factory.mktemp("idle") / "log"
-    process = start(module_database, module_vhost, log, POSTROAD_SEQUENCE_API_JOB_WORKERS="0")
+    """A process that does no jobs, for tests that leave theirs behind, and takes small files only."""
+    settings = {"POSTROAD_SEQUENCE_API_JOB_WORKERS": "0", "POSTROAD_SEQUENCE_API_IMPORT_BYTES": "3000000"}
+    process = start(module_database, module_vhost, tmp_path_factory.mktemp("idle") / "log", **settings)
     yield process, module_database
     asyncio.run(process.kill())
 
@@ -100,7 +100,9 @@ async def job_row(admin: asyncpg.Connection) -> asyncpg.Record:
     return row
 
 
-@pytest.mark.parametrize("point", ["job.queued:1", "job.claimed:1", "job.chunk_committed:2"])
+@pytest.mark.parametrize(
+    "point", ["job.queued:1", pytest.param("job.claimed:1", marks=pytest.mark.prove), "job.chunk_committed:2"]
+)
 async def test_a_job_whose_process_is_killed_is_ended_by_another_and_nothing_is_done_twice(
     replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection, point: str
 ) -> None:
@@ -249,15 +251,12 @@ async def test_an_upload_that_breaks_off_is_no_job_and_leaves_nothing(
     await eventually(nothing_is_left, timeout=30, reason="no row of the upload")
 
 
-async def test_a_file_beyond_the_limit_is_refused_and_nothing_of_it_is_kept(
-    replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection
-) -> None:
-    process = replica(POSTROAD_SEQUENCE_API_IMPORT_BYTES="3000000")
-    tenant = await new_tenant(await api_of(process, http, vhost), admin)
-    problem = await tenant.refused("POST", "/contacts/import", 413, **csv_of("email,a\n" + f"a,{'x' * 998}\n" * 3500))
+async def test_a_file_beyond_the_limit_is_refused_and_nothing_of_it_is_kept(quiet: Tenant) -> None:
+    problem = await quiet.refused("POST", "/contacts/import", 413, **csv_of("email,a\n" + f"a,{'x' * 998}\n" * 3500))
     assert problem["limit"] == 3_000_000
-    assert await admin.fetchval("SELECT count(*) FROM sequence.job_input") == 0
-    assert await admin.fetchval("SELECT count(*) FROM sequence.jobs") == 0
+    for table in ("job_input", "jobs"):
+        kept = f"SELECT count(*) FROM sequence.{table} WHERE tenant_id = $1"
+        assert await quiet.admin.fetchval(kept, quiet.tenant_id) == 0
 
 
 async def test_a_job_is_followed_by_server_sent_events_to_its_end(home: Tenant, replica: Replica) -> None:
@@ -307,17 +306,14 @@ async def test_no_cell_of_a_downloaded_report_is_a_formula(tenant: Tenant) -> No
     assert [row[4] for row in rows[1:]] == [f"'{value}" for value in dangerous]
 
 
-async def test_what_a_job_needed_is_deleted_at_its_end_and_its_report_after_its_time(
-    replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection
-) -> None:
-    process = replica(POSTROAD_SEQUENCE_API_JOB_REPORT_DAYS="7")
-    tenant = await new_tenant(await api_of(process, http, vhost), admin)
+async def test_what_a_job_needed_is_deleted_at_its_end_and_its_report_after_its_time(tenant: Tenant) -> None:
     imported = await tenant.import_("email\nno address\na@people.example\n")
     path = f"/jobs/{imported.job['id']}/report"
 
     async def left() -> tuple[int, int, int]:
         tables = ("job_input", "job_contacts", "job_reports")
-        counts = [await admin.fetchval(f"SELECT count(*) FROM sequence.{table}") for table in tables]
+        count = "SELECT count(*) FROM sequence.{} WHERE tenant_id = $1"
+        counts = [await tenant.admin.fetchval(count.format(table), tenant.tenant_id) for table in tables]
         return counts[0], counts[1], counts[2]
 
     async def has(*wanted: int) -> bool:
@@ -325,7 +321,8 @@ async def test_what_a_job_needed_is_deleted_at_its_end_and_its_report_after_its_
 
     await eventually(lambda: has(0, 0, 1), timeout=40, reason="the file is deleted")
     assert (await tenant.ask("GET", path)).status_code == 200
-    await admin.execute("UPDATE sequence.jobs SET ended_at = ended_at - interval '8 days'")
+    older = "UPDATE sequence.jobs SET ended_at = ended_at - interval '31 days' WHERE tenant_id = $1"
+    await tenant.admin.execute(older, tenant.tenant_id)
     await eventually(lambda: has(0, 0, 0), timeout=40, reason="the report is deleted")
     assert (await tenant.refused("GET", path, 409))["code"] == "report_deleted"
     assert (await tenant.call("GET", f"/jobs/{imported.job['id']}"))["counts"]["created"] == 1

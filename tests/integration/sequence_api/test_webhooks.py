@@ -582,7 +582,11 @@ async def test_a_name_that_is_rebound_to_a_private_address_is_not_dialed(
 
 @pytest.mark.parametrize(
     "point",
-    ["webhooks.recorded", pytest.param("webhooks.claimed", marks=pytest.mark.prove), "webhooks.answered"],
+    [
+        pytest.param("webhooks.recorded", marks=pytest.mark.prove),
+        pytest.param("webhooks.claimed", marks=pytest.mark.prove),
+        "webhooks.answered",
+    ],
 )
 async def test_a_process_killed_at_any_point_leaves_no_event_undelivered(
     database: Database, vhost: str, tmp_path: Path, outside: Receiver, point: str

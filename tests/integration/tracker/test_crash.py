@@ -76,6 +76,7 @@ async def test_killed_after_the_commit_the_next_delivery_is_answered_with_the_st
     assert len(await town.events(mill.tenant_id)) == 1
 
 
+@pytest.mark.prove
 async def test_killed_after_the_acknowledgement_the_next_delivery_gets_the_same_answer(place: Place) -> None:
     town = place.town
     mill = await town.tenant()

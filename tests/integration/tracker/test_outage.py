@@ -134,6 +134,7 @@ async def test_outage_of_the_broker_costs_no_event_and_its_signals_come_afterwar
     assert await eventually(relayed, timeout=60)
 
 
+@pytest.mark.prove
 async def test_people_are_redirected_while_both_are_away_and_the_loss_is_counted(
     seaside: tuple[Town, Tenant, Mail], private_stack: Stack, own_database: Database, own_tracker: Tracker
 ) -> None:
