@@ -28,7 +28,7 @@ QUICK = {"POSTROAD_SEQUENCE_API_JOB_SLICE_SECONDS": "0.05", "POSTROAD_SEQUENCE_A
 
 
 @pytest_asyncio.fixture
-async def admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
+async def own_admin(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.admin_dsn)
     yield connection
     await connection.close()
@@ -55,10 +55,10 @@ def replica(database: Database, vhost: str, tmp_path: Path) -> Iterator[Replica]
 
 
 @pytest_asyncio.fixture
-async def home(replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection) -> Tenant:
+async def home(replica: Replica, http: httpx.AsyncClient, vhost: str, own_admin: asyncpg.Connection) -> Tenant:
     """A tenant whose only process does no jobs: they stay as they are."""
     process = replica(POSTROAD_SEQUENCE_API_JOB_WORKERS="0")
-    return await new_tenant(await api_of(process, http, vhost), admin)
+    return await new_tenant(await api_of(process, http, vhost), own_admin)
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +94,8 @@ async def begin(tenant: Tenant, text: str) -> Any:
     return await tenant.call("POST", "/contacts/import", **csv_of(text), expect=202)
 
 
-async def job_row(admin: asyncpg.Connection) -> asyncpg.Record:
-    row = await admin.fetchrow("SELECT * FROM sequence.jobs")
+async def job_row(own_admin: asyncpg.Connection) -> asyncpg.Record:
+    row = await own_admin.fetchrow("SELECT * FROM sequence.jobs")
     assert row is not None
     return row
 
@@ -104,50 +104,50 @@ async def job_row(admin: asyncpg.Connection) -> asyncpg.Record:
     "point", ["job.queued:1", pytest.param("job.claimed:1", marks=pytest.mark.prove), "job.chunk_committed:2"]
 )
 async def test_a_job_whose_process_is_killed_is_ended_by_another_and_nothing_is_done_twice(
-    replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection, point: str
+    replica: Replica, http: httpx.AsyncClient, vhost: str, own_admin: asyncpg.Connection, point: str
 ) -> None:
     first = replica(POSTROAD_FAULT_KILL=point)
-    tenant = await new_tenant(await api_of(first, http, vhost), admin)
+    tenant = await new_tenant(await api_of(first, http, vhost), own_admin)
     with suppress(httpx.TransportError):
         await begin(tenant, people(3000))
         assert point != "job.queued:1", "the process was to die before its answer"
     assert await first.wait(timeout=30) == -9
     await moved_to(tenant, replica(), http)
-    imported = await tenant.until_imported(str((await job_row(admin))["job_id"]))
+    imported = await tenant.until_imported(str((await job_row(own_admin))["job_id"]))
     assert imported.job["counts"] == {"rows": 3000, "created": 3000}
     assert imported.report == []
-    assert await admin.fetchval("SELECT count(*) FROM sequence.contacts WHERE revision = 1") == 3000
+    assert await own_admin.fetchval("SELECT count(*) FROM sequence.contacts WHERE revision = 1") == 3000
 
 
 async def test_a_process_that_is_told_to_stop_ends_its_chunk_and_gives_the_job_back_at_once(
-    replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection
+    replica: Replica, http: httpx.AsyncClient, vhost: str, own_admin: asyncpg.Connection
 ) -> None:
     first = replica(**LONG, POSTROAD_SEQUENCE_API_JOB_SLICE_SECONDS="600")
-    tenant = await new_tenant(await api_of(first, http, vhost), admin)
+    tenant = await new_tenant(await api_of(first, http, vhost), own_admin)
     job = await begin(tenant, people(20_000))
-    await eventually(lambda: _done(admin), timeout=30, reason="a chunk")
+    await eventually(lambda: _done(own_admin), timeout=30, reason="a chunk")
     assert await first.terminate(timeout=30) == 0
-    left = await job_row(admin)
+    left = await job_row(own_admin)
     assert (left["state"], left["lease_until"]) == ("running", None)
     assert 0 < left["done"] < left["total"]
-    assert await admin.fetchval("SELECT count(*) FROM sequence.contacts") == json.loads(left["counts"])["created"]
+    assert await own_admin.fetchval("SELECT count(*) FROM sequence.contacts") == json.loads(left["counts"])["created"]
     await moved_to(tenant, replica(**LONG), http)
     assert (await tenant.until_imported(job["id"])).job["counts"] == {"rows": 20_000, "created": 20_000}
 
 
-async def _done(admin: asyncpg.Connection) -> int:
-    return int(await admin.fetchval("SELECT coalesce(sum(done) FILTER (WHERE chunks > 0), 0) FROM sequence.jobs"))
+async def _done(own_admin: asyncpg.Connection) -> int:
+    return int(await own_admin.fetchval("SELECT coalesce(sum(done) FILTER (WHERE chunks > 0), 0) FROM sequence.jobs"))
 
 
 async def test_who_has_lost_the_lease_writes_nothing_more(
-    replica: Replica, http: httpx.AsyncClient, vhost: str, admin: asyncpg.Connection
+    replica: Replica, http: httpx.AsyncClient, vhost: str, own_admin: asyncpg.Connection
 ) -> None:
     """As after a suspension: the fence has moved on, and the chunk in hand is rolled back."""
     process = replica(POSTROAD_SEQUENCE_API_JOB_SLICE_SECONDS="600")
-    tenant = await new_tenant(await api_of(process, http, vhost), admin)
+    tenant = await new_tenant(await api_of(process, http, vhost), own_admin)
     job = await begin(tenant, people(20_000))
-    await eventually(lambda: _done(admin), timeout=30, reason="a chunk")
-    await admin.execute("UPDATE sequence.jobs SET fence = fence + 7, lease_until = postroad.now() + interval '1 s'")
+    await eventually(lambda: _done(own_admin), timeout=30, reason="a chunk")
+    await own_admin.execute("UPDATE sequence.jobs SET fence = fence + 7, lease_until = postroad.now() + interval '1 s'")
     imported = await tenant.until_imported(job["id"])
     assert imported.job["counts"] == {"rows": 20_000, "created": 20_000}, "and no row counts twice"
     assert imported.report == []
@@ -155,19 +155,19 @@ async def test_who_has_lost_the_lease_writes_nothing_more(
 
 
 async def test_a_job_that_takes_its_process_down_again_and_again_is_given_up(
-    home: Tenant, replica: Replica, admin: asyncpg.Connection
+    home: Tenant, replica: Replica, own_admin: asyncpg.Connection
 ) -> None:
     job = await begin(home, people(3))
-    await admin.execute("UPDATE sequence.jobs SET state = 'running', started_at = postroad.now(), claims = 5")
+    await own_admin.execute("UPDATE sequence.jobs SET state = 'running', started_at = postroad.now(), claims = 5")
     replica()
     ended = await home.until_ended(job["id"])
     assert (ended["state"], ended["error"]["code"]) == ("failed", "gave_up")
 
 
 async def test_a_small_job_does_not_wait_for_a_big_one_of_another_tenant_or_of_the_same(
-    home: Tenant, replica: Replica, admin: asyncpg.Connection
+    home: Tenant, replica: Replica, own_admin: asyncpg.Connection
 ) -> None:
-    other = await new_tenant(home.api, admin, "Other")
+    other = await new_tenant(home.api, own_admin, "Other")
     big = await begin(home, people(20_000))
     small = [await begin(home, people(10, "q")), await begin(other, people(10))]
     replica()
@@ -178,17 +178,17 @@ async def test_a_small_job_does_not_wait_for_a_big_one_of_another_tenant_or_of_t
 
 
 async def test_a_cancelled_job_ends_after_its_chunk_and_what_it_did_stays(
-    home: Tenant, replica: Replica, admin: asyncpg.Connection
+    home: Tenant, replica: Replica, own_admin: asyncpg.Connection
 ) -> None:
     running, waiting = await begin(home, people(20_000)), await begin(home, people(5, "q"))
     assert (await home.call("POST", f"/jobs/{waiting['id']}/cancel"))["state"] == "cancelled"
     replica()
-    await eventually(lambda: _done(admin), timeout=30, reason="a chunk")
+    await eventually(lambda: _done(own_admin), timeout=30, reason="a chunk")
     assert (await home.call("POST", f"/jobs/{running['id']}/cancel"))["cancel_requested_at"] is not None
     ended = await home.until_ended(running["id"])
     assert ended["state"] == "cancelled"
     assert 0 < ended["counts"]["created"] < 20_000
-    assert await admin.fetchval("SELECT count(*) FROM sequence.contacts") == ended["counts"]["created"]
+    assert await own_admin.fetchval("SELECT count(*) FROM sequence.contacts") == ended["counts"]["created"]
     assert (await home.call("POST", f"/jobs/{running['id']}/cancel"))["state"] == "cancelled", "again: the same"
 
 
@@ -232,7 +232,7 @@ async def test_the_same_upload_with_one_idempotency_key_is_one_job(quiet: Tenant
 
 
 async def test_an_upload_that_breaks_off_is_no_job_and_leaves_nothing(
-    home: Tenant, replica: Replica, admin: asyncpg.Connection
+    home: Tenant, replica: Replica, own_admin: asyncpg.Connection
 ) -> None:
     async def half() -> AsyncIterator[bytes]:
         yield b"email\n" + b"a@people.example\n" * 100_000
@@ -241,11 +241,11 @@ async def test_an_upload_that_breaks_off_is_no_job_and_leaves_nothing(
     with suppress(ConnectionError):
         await home.ask("POST", "/contacts/import", content=half(), headers={"Content-Type": "text/csv"})
     assert (await home.call("GET", "/jobs"))["items"] == []
-    await admin.execute("UPDATE sequence.jobs SET lease_until = postroad.now() - interval '1 s'")
+    await own_admin.execute("UPDATE sequence.jobs SET lease_until = postroad.now() - interval '1 s'")
     replica()
 
     async def nothing_is_left() -> bool:
-        return not await admin.fetchval("SELECT (SELECT count(*) FROM sequence.jobs)"
+        return not await own_admin.fetchval("SELECT (SELECT count(*) FROM sequence.jobs)"
                                         " + (SELECT count(*) FROM sequence.job_input)")  # fmt: skip
 
     await eventually(nothing_is_left, timeout=30, reason="no row of the upload")
