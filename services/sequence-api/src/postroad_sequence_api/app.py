@@ -39,6 +39,8 @@ from postroad_sequence_api.handlers import (
     webhook_subscriptions,
 )
 from postroad_sequence_api.http import ALLOWANCE, CONTEXT
+from postroad_sequence_api.models.events import Event
+from postroad_sequence_api.models.jobs import Job
 from postroad_sequence_api.openapi import add_description
 
 _SUBSCRIPTION: Final = "/v1/webhook-subscriptions/{webhook_subscription_id}"
@@ -134,7 +136,7 @@ ROUTES: Final = (
     Route("GET", "/v1/analytics/sequences/{sequence_id}/steps", Role.viewer, analytics.steps),
     Route("GET", "/v1/analytics/sequences/{sequence_id}/daily", Role.viewer, analytics.daily),
     Route("GET", "/v1/events", Role.viewer, events.list_),
-    Route("GET", "/v1/events/export", Role.viewer, events.export, gives=(events.NDJSON,)),
+    Route("GET", "/v1/events/export", Role.viewer, events.export, gives=(events.NDJSON,), streams=Event),
     Route("POST", "/v1/webhook-sources", Role.owner, webhook_sources.create, status=201),
     Route("GET", "/v1/webhook-sources", Role.viewer, webhook_sources.list_),
     Route("GET", "/v1/webhook-sources/{webhook_source_id}", Role.viewer, webhook_sources.get),
@@ -142,7 +144,7 @@ ROUTES: Final = (
     Route("GET", "/v1/jobs", Role.viewer, jobs.list_),
     Route("GET", "/v1/jobs/{job_id}", Role.viewer, jobs.get),
     Route("POST", "/v1/jobs/{job_id}/cancel", Role.editor, jobs.cancel),
-    Route("GET", "/v1/jobs/{job_id}/events", Role.viewer, jobs.events, gives=("text/event-stream",)),
+    Route("GET", "/v1/jobs/{job_id}/events", Role.viewer, jobs.events, gives=("text/event-stream",), streams=Job),
     Route("GET", "/v1/jobs/{job_id}/report", Role.viewer, jobs.report, gives=("text/csv", "application/x-ndjson")),
     Route("POST", "/v1/webhook-subscriptions", Role.owner, webhook_subscriptions.create, status=201),
     Route("GET", "/v1/webhook-subscriptions", Role.viewer, webhook_subscriptions.list_),

@@ -30,7 +30,8 @@ _DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 class Route:
     """An endpoint. access is the least role that may, or the operator alone.
 
-    takes and gives name the media types of what is streamed, in or out; JSON needs no name. edits: the handler compares
+    takes and gives name the media types of what is streamed, in or out; JSON needs no name. streams: what each line or
+    event of such an answer is. edits: the handler compares
     an If-Match with the revision of what it changes. makes: under which path is what it makes, if not under its own.
     upserts: the answer's `created` says whether it is a 201.
     """
@@ -42,6 +43,7 @@ class Route:
     status: int = 200
     takes: str | None = None
     gives: tuple[str, ...] = ()
+    streams: type[View] | None = None
     edits: bool = False
     makes: str | None = None
     upserts: bool = False

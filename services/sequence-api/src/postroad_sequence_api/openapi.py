@@ -20,6 +20,7 @@ from postroad_sequence_api.openapi_examples import example_of
 from postroad_sequence_api.openapi_page import docs_page
 from postroad_sequence_api.openapi_schemas import Refs, Schema, schema_of, schemas_of, tidied
 from postroad_sequence_api.problem_codes import CODES
+from postroad_sequence_api.webhooks.events import EVENTS, WebhookEvent
 
 _ALL_TYPES: Final = "application/json"
 _EVENTS: Final = "text/event-stream"
@@ -106,8 +107,9 @@ Limits: `RateLimit` says what is left to the key; 429 says in `Retry-After` how 
 def describe(routes: Sequence[Route]) -> Schema:
     """The whole document."""
     endpoints = [(route, read(route.handler, route.path)) for route in routes]
-    used = [model for _, endpoint in endpoints for model in _models(endpoint)]
-    refs, components = schemas_of([(ProblemView, "validation"), *used])
+    used = [model for route, endpoint in endpoints for model in _models(route, endpoint)]
+    posted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(event, "serialization") for event in EVENTS.values()]
+    refs, components = schemas_of([(ProblemView, "validation"), *used, *posted])
     paths: dict[str, Schema] = {}
     links = _links(endpoints)
     for route, endpoint in endpoints:
@@ -125,6 +127,7 @@ def describe(routes: Sequence[Route]) -> Schema:
         "servers": [{"url": "/"}],
         "tags": [{"name": noun} for noun in dict.fromkeys(endpoint.noun for _, endpoint in endpoints)],
         "paths": paths,
+        "webhooks": {type_: {"post": _webhook(event, refs)} for type_, event in EVENTS.items()},
         "components": {
             "schemas": components,
             "headers": dict(_ANSWERED),
@@ -166,13 +169,15 @@ def add_description(app: web.Application, routes: Sequence[Route]) -> None:
     app.router.add_get("/docs", docs)
 
 
-def _models(endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
+def _models(route: Route, endpoint: Endpoint) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
     if endpoint.body is not None:
         yield endpoint.body, "validation"
     if endpoint.query is not None:
         yield endpoint.query, "validation"
     if endpoint.answer is not None:
         yield endpoint.answer, "serialization"
+    if route.streams is not None:
+        yield route.streams, "serialization"
 
 
 def _operation(route: Route, endpoint: Endpoint, refs: Refs, components: Schema, links: Schema) -> Schema:
@@ -238,9 +243,10 @@ def _responses(route: Route, endpoint: Endpoint, refs: Refs, components: Schema,
         schema = refs(endpoint.answer, "serialization")
         content: Schema = {_ALL_TYPES: {"schema": schema, "example": example_of(schema, components)}}
     else:
-        # Of events OpenAPI 3.1 can say no more than that there are some.
-        text = {"schema": {"type": "string"}}
-        content = {media_type: {"schema": {}} if media_type == _EVENTS else text for media_type in route.gives}
+        # Of events OpenAPI 3.1 can say no more than that there are some; what each is has its place from 3.2 on.
+        item = {"x-item-schema": refs(route.streams, "serialization")} if route.streams is not None else {}
+        schemas: Schema = {_EVENTS: {}}
+        content = {media: {"schema": schemas.get(media, {"type": "string"}), **item} for media in route.gives}
     status = route.status if endpoint.answer is not None or endpoint.streams else HTTPStatus.NO_CONTENT
     done: Schema = {"description": "Done.", "headers": _header_refs(_answered(route, endpoint))}
     if content:
@@ -250,6 +256,16 @@ def _responses(route: Route, endpoint: Endpoint, refs: Refs, components: Schema,
     refused = {str(code): {"$ref": f"#/components/responses/{code}"} for code in _refusals(route, endpoint)}
     made = {str(int(HTTPStatus.CREATED)): {**done, "description": "Made anew."}} if route.upserts else {}
     return {str(int(status)): done, **made, **refused}
+
+
+def _webhook(event: type[WebhookEvent], refs: Refs) -> Schema:
+    """What is posted to a subscription, and what its receiver is to answer."""
+    return {
+        "summary": (event.__doc__ or "").partition(".")[0],
+        "tags": ["webhook-subscriptions"],
+        "requestBody": {"required": True, "content": {_ALL_TYPES: {"schema": refs(event, "serialization")}}},
+        "responses": {"2XX": {"description": "It arrived. Any other answer is a failure, and the event comes again."}},
+    }
 
 
 def _answered(route: Route, endpoint: Endpoint) -> Iterator[str]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Moment, Name, said
+from postroad_sequence_api.models.fields import Moment, Name, Secret, said
 
 Role = Literal["owner", "editor", "viewer"]
 NOUNS: Final = (
@@ -78,5 +78,5 @@ class ApiKey(View):
 class ApiKeyMade(ApiKey):
     """An API key, its secret shown this once."""
 
-    key: Annotated[str, Field(examples=["pr_..."])]
+    key: Annotated[Secret, Field(examples=["pr_..."])]
     """The key itself: it is not shown again."""

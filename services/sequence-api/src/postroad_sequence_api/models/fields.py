@@ -210,6 +210,8 @@ Password = Annotated[
     said(pattern=_ONE_LINE, examples=["correct horse battery staple"]),
 ]
 """A secret of one line; never answered."""
+Secret = Annotated[str, said(format="password")]
+"""A secret that is answered, once: clients keep it out of what they print."""
 Span = Annotated[
     timedelta,
     BeforeValidator(parse_delay),

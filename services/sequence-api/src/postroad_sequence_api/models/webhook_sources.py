@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from postroad_sequence_api.models.base import Body, View
-from postroad_sequence_api.models.fields import Name
+from postroad_sequence_api.models.fields import Name, Secret, said
 
 WebhookEsp = Literal["sendgrid", "postmark"]
 
@@ -34,14 +34,14 @@ class Credentials(Body):
     """Name and password of HTTP basic authentication."""
 
     username: Annotated[Name, Field(pattern="^[^:]+$")]
-    password: Name
+    password: Annotated[Name, said(format="password")]
 
 
 class CredentialsShown(View):
     """Name and password with which the ESP is to log in."""
 
     username: str
-    password: str
+    password: Secret
 
 
 class WebhookSourceNew(Body):

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from postroad_sequence_api.models.base import Body, Change, Pick, View
-from postroad_sequence_api.models.fields import Moment, Text
+from postroad_sequence_api.models.fields import Moment, Secret, Text
 from postroad_sequence_api.webhooks.destinations import MAX_URL_LENGTH
 from postroad_sequence_api.webhooks.events import EventType
 
@@ -61,7 +61,7 @@ class WebhookSubscription(View):
 class WebhookSubscriptionMade(WebhookSubscription):
     """A webhook subscription, its secret shown this once."""
 
-    secret: str
+    secret: Secret
 
 
 class SecretRotation(Body):
