@@ -5,7 +5,7 @@ STACK := $(BIN)/postroad-stack run --
 PYTEST := $(BIN)/python -m pytest
 TESTS := tests/acceptance tests/integration tests/architecture tests/unit
 IN_PARALLEL := -n 4 --dist loadscope --no-loadscope-reorder
-CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
+CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) clients/python/generator $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
 SEED ?= $(shell date +%s)
 ARGS ?=
 .DEFAULT_GOAL := help
@@ -50,12 +50,13 @@ format: setup ## Put the code in shape
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-docs: setup ## Write the generated pages of docs/ again
+docs: setup ## Write the generated pages of docs/ again, and what the Python client has of them
 	@$(BIN)/python -m postroad_engine.state_machine_page > docs/state-machine.md
 	@$(BIN)/python -m postroad_common.settings_page $(SETTINGS) > docs/settings.md
 	@$(BIN)/python -m postroad_common.metrics_page $(METRICS) > docs/metrics.md
 	@$(BIN)/python -m postroad_sequence_api.openapi_file > docs/openapi.json
 	@$(BIN)/python -m postroad_sequence_api.webhooks.events_page > docs/webhook-events.md
+	@$(BIN)/python -m clients.python.generator
 
 lock: setup ## Resolve requirements/*.in again into hash-pinned locks
 	@$(BIN)/pip --disable-pip-version-check -qq install uv

@@ -72,8 +72,8 @@ async def demo(options: argparse.Namespace, people: bytes) -> int:
     async with stage_of(options) as stage, set_scene(stage, people, options.seed) as scene:
         output.print(
             plain(
-                f"Set up in {stage.set_up_seconds:.0f} s. {scene.imported.count('created')} contacts imported, "
-                f"{scene.imported.count('rejected')} rejected; seed {options.seed}."
+                f"Set up in {stage.set_up_seconds:.0f} s. {scene.imported.counts.get('created', 0)} contacts imported, "
+                f"{scene.imported.counts.get('rejected', 0)} rejected; seed {options.seed}."
             )
         )
         player = Player(stage.smtp, scene.people, scene.provider, scene.link_hosts)
@@ -98,7 +98,8 @@ def _check(stage: Stage, playing: asyncio.Task[None]) -> None:
 async def _play(scene: Scene, player: Player, check: Callable[[], None], patience: float) -> bool:
     """Enroll everybody, follow the sequence to its end and give account; whether both sides agree."""
     began = time.monotonic()
-    await scene.client.wait_for_job((await scene.client.enroll_all(scene.sequence.id)).id, interval=0.1)
+    enrolling = await scene.client.enrollments.bulk(scene.sequence.id, all=True)
+    await scene.client.wait_for_job(enrolling, interval=0.1)
     stats = await follow(scene, player, check=check, patience=patience)
     output.print(plain(f"Played in {time.monotonic() - began:.0f} s."))
     lines, proofs = await account(scene, player, stats)

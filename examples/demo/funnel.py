@@ -12,7 +12,7 @@ from rich.live import Live
 
 from examples.demo.player import Player
 from examples.demo.scene import Scene
-from postroad.cli.watch import picture, sentence
+from postroad.cli.watch import has_ended, picture, sentence
 from postroad.cli.words import output, plain
 from postroad.models import SequenceStats
 
@@ -32,12 +32,12 @@ async def follow(scene: Scene, player: Player, *, check: Callable[[], None], pat
         while True:
             check()
             idle = player.idle
-            stats = await scene.client.stats(scene.sequence.id)
+            stats = await scene.client.sequences.statistics(scene.sequence.id)
             show(stats)
-            if not stats.enrollments.running:
+            if has_ended(stats.enrollments):
                 player.sequence_is_over()
             # Idle before the look and nothing under way in it: these stats are the last ones.
-            if (idle and player.idle and not stats.enrollments.running) or time.monotonic() > deadline:
+            if (idle and player.idle and has_ended(stats.enrollments)) or time.monotonic() > deadline:
                 return stats
             await asyncio.sleep(LOOK)
 
@@ -71,6 +71,6 @@ class _Lines:
     def __call__(self, stats: SequenceStats) -> None:
         """Print the line."""
         line = sentence(stats)
-        if line != self._said and (time.monotonic() >= self._next or not stats.enrollments.running):
+        if line != self._said and (time.monotonic() >= self._next or has_ended(stats.enrollments)):
             self._said, self._next = line, time.monotonic() + 2
             output.print(plain(line), soft_wrap=True)

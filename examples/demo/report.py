@@ -19,11 +19,13 @@ from postroad.models import SequenceStats, Verification
 
 async def account(scene: Scene, player: Player, stats: SequenceStats) -> tuple[list[Line], Verification]:
     """Both sides of every count, and what verify says."""
-    events = Counter(event.type for event in await scene.client.events(sequence_id=scene.sequence.id))
+    events = Counter(
+        [event.type async for event in scene.client.events.list(sequence_id=scene.sequence.id, limit=1000)]
+    )
     proofs = await scene.client.verify()
     reported = dict.fromkeys(scene.people, "never enrolled")
-    addresses = {contact.id: contact.email for contact in await scene.client.contacts()}
-    for enrollment in await scene.client.enrollments(sequence_id=scene.sequence.id):
+    addresses = {contact.id: contact.email async for contact in scene.client.contacts.list(limit=200)}
+    async for enrollment in scene.client.enrollments.list(sequence_id=scene.sequence.id, limit=200):
         reported[addresses[enrollment.contact_id]] = enrollment.state
     return compare(player.tally, reported, stats, events, verified=proofs.ok), proofs
 
@@ -62,11 +64,13 @@ async def show_samples(scene: Scene, player: Player) -> None:
 
 
 async def _show_sample(scene: Scene, email: str) -> None:
-    contact = (await scene.client.contacts(email=email))[0]
-    enrollment = (await scene.client.enrollments(contact_id=contact.id))[0]
-    said = await scene.client.explain(enrollment.id)
+    contact = await scene.client.contacts.list(email=email).first()
+    enrollment = contact and await scene.client.enrollments.list(contact_id=contact.id).first()
+    if enrollment is None:
+        raise AssertionError(f"{email} was enrolled")
+    said = await scene.client.enrollments.explain(enrollment.id)
     output.print(explanation(email, said.model_copy(update={"decisions": ()})))
-    output.print(timeline_picture(await scene.client.enrollment_timeline(enrollment.id)))
+    output.print(timeline_picture(await scene.client.enrollments.timeline(enrollment.id)))
 
 
 def show_next(stage: Stage, scene: Scene) -> None:

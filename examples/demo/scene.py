@@ -14,8 +14,9 @@ from examples.demo.letter import links_of
 from examples.demo.people import Person, person
 from examples.demo.provider import Provider
 from examples.demo.stage import Stage
-from postroad import Client
-from postroad.models import Job, Sequence, WebhookSource
+from postroad import AsyncClient
+from postroad.models import Job, Sequence
+from postroad.params import Credentials
 from postroad.plan import carry_out, make_plan, read_present
 from postroad.sequence_file import SequenceFile, read_sequence_file
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid
@@ -28,7 +29,7 @@ EXAMPLES = Path(__file__).parents[1]
 class Scene:
     """All set, nobody enrolled yet."""
 
-    client: Client
+    client: AsyncClient
     key: str
     tenant_id: UUID
     sequence: Sequence
@@ -41,24 +42,24 @@ class Scene:
 @contextlib.asynccontextmanager
 async def set_scene(stage: Stage, contacts: bytes, seed: int) -> AsyncIterator[Scene]:
     """Make the tenant and all it needs by the API, as a user would."""
-    async with Client(stage.api_url, stage.operator_token) as operator:
-        made = await operator.create_tenant(
-            "Fernweh (demo)", timezone="Europe/Berlin", postal_address="Fernweh GmbH, Lindenallee 7, 10115 Berlin"
+    async with AsyncClient(stage.api_url, stage.operator_token) as operator:
+        made = await operator.tenants.create(
+            name="Fernweh (demo)", timezone="Europe/Berlin", postal_address="Fernweh GmbH, Lindenallee 7, 10115 Berlin"
         )
-    async with Client(stage.api_url, made.api_key.key) as client:
+    async with AsyncClient(stage.api_url, made.api_key.key) as client:
         file = read_sequence_file(EXAMPLES / "onboarding.yaml")
         await _add_sender(client, stage, file)
         provider = await _add_provider(client)
         sequence = await carry_out(client, make_plan(file, await read_present(client, file), activate=True))
-        imported = await client.wait_for_job((await client.import_contacts(contacts)).id, interval=0.1)
-        people = {contact.email: person(seed, contact.email) for contact in await client.contacts()}
+        imported = await client.wait_for_job(await client.contacts.import_(contacts), interval=0.1)
+        people = {one.email: person(seed, one.email) async for one in client.contacts.list(limit=200)}
         dead = tuple(refuse(one.email) for one in people.values() if one.dead)
         await stage.smtp.set_behaviour(Behaviour(rules=dead))
         yield Scene(client, made.api_key.key, made.tenant.id, sequence, imported, people, provider, _link_hosts(file))
 
 
-async def _add_sender(client: Client, stage: Stage, file: SequenceFile) -> None:
-    await client.create_sender(
+async def _add_sender(client: AsyncClient, stage: Stage, file: SequenceFile) -> None:
+    await client.senders.create(
         name=file.sender,
         from_email="mira@fernweh.example",
         from_name="Mira from Fernweh",
@@ -69,13 +70,13 @@ async def _add_sender(client: Client, stage: Stage, file: SequenceFile) -> None:
     )
 
 
-async def _add_provider(client: Client) -> Provider:
+async def _add_provider(client: AsyncClient) -> Provider:
     """Two webhook sources: SendGrid with a key of its own, Postmark with credentials, for replies."""
     sendgrid = FakeSendGrid()
-    signed = await client.create_webhook_source(name="SendGrid", esp="sendgrid", public_keys=[sendgrid.public_key])
+    signed = await client.webhook_sources.create(name="SendGrid", esp="sendgrid", public_keys=[sendgrid.public_key])
     postmark = FakePostmark("postmark", secrets.token_urlsafe(24))
-    credentials = [{"username": postmark.username, "password": postmark.password}]
-    basic: WebhookSource = await client.create_webhook_source(name="Postmark", esp="postmark", credentials=credentials)
+    credentials: list[Credentials] = [{"username": postmark.username, "password": postmark.password}]
+    basic = await client.webhook_sources.create(name="Postmark", esp="postmark", credentials=credentials)
     return Provider(sendgrid, signed.url, postmark, basic.url)
 
 

@@ -80,7 +80,7 @@ def compare(
     expected = {email: tally.end_of(email, end) for email, end in reported.items()}
     ends = Counter(expected.values())
     lines += [Line(f"ended {end}", ends[end], getattr(stats.enrollments, end)) for end in ENDS]
-    lines.append(Line("not ended", ends["not ended"], stats.enrollments.running))
+    lines.append(Line("not ended", ends["not ended"], stats.enrollments.active + stats.enrollments.paused))
     lines.append(Line("people with another end", 0, sum(expected[email] != end for email, end in reported.items())))
     lines += [Line(f"{what} events", tally.events[what], events.get(what, 0)) for what in EVENTS]
     lines.append(Line("faults seen by the player", len(tally.faults), 0))

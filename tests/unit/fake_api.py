@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.unit.described import answer_of
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -33,8 +35,8 @@ class FakeApi:
     _answers: defaultdict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def answer(self, method: str, path: str, body: Any, *, status: int = 200) -> None:
-        """Put an answer there."""
-        self._answers[method, path].append((status, body))
+        """Put an answer there; what the API's description asks for besides is filled in."""
+        self._answers[method, path].append((status, answer_of(method, f"/v1{path}", status, body)))
 
     def answer_list(self, path: str, *items: dict[str, Any]) -> None:
         """Put a list of one page there."""

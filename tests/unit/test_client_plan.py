@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from postroad import InputError
-from postroad.models import Sender, Sequence, Step, Template
+from postroad.models import Sender, Sequence, Template
 from postroad.plan import (
     Activate,
     ChangeSequence,
@@ -19,8 +19,9 @@ from postroad.plan import (
     make_plan,
 )
 from postroad.sequence_file import SequenceFile, read_sequence_file
+from tests.unit.described import a
 
-SENDER = Sender(id=UUID(int=1), name="main", from_email="a@b.example", host="h", port=25, security="none")
+SENDER = Sender.model_validate(a("Sender", id=UUID(int=1), name="main", from_email="a@b.example"))
 FILE = SequenceFile.model_validate(
     {
         "sequence": "Onboarding",
@@ -32,8 +33,10 @@ FILE = SequenceFile.model_validate(
         ],
     }
 )
-HELLO = Template(id=UUID(int=2), name="hello", version=1, subject="Hello", html="<p>Hello</p>", text="Hello")
-BYE = Template(id=UUID(int=3), name="bye", version=1, subject="Bye", html="<p>", text="")
+HELLO = Template.model_validate(
+    a("Template", id=UUID(int=2), name="hello", version=1, subject="Hello", html="<p>Hello</p>", text="Hello")
+)
+BYE = Template.model_validate(a("Template", id=UUID(int=3), name="bye", version=1, subject="Bye", html="<p>", text=""))
 TEMPLATES = {"hello": HELLO, "bye": BYE}
 
 
@@ -48,11 +51,9 @@ def sequence(*, pinned: int | None = 1, draft: int | None = None, delay: str = "
         "thread": "new",
     }
     second = {"number": 2, "key": "bye", "template_id": BYE.id, "delay": delay, "preferred_time": "09:30"}
-    steps = (
-        Step.model_validate({**first, "template_version": pinned}),
-        Step.model_validate({**second, "template_version": pinned, "thread": "reply"}),
-    )
-    return Sequence(
+    steps = [{**first, "template_version": pinned}, {**second, "template_version": pinned, "thread": "reply"}]
+    described = a(
+        "Sequence",
         id=UUID(int=4),
         name="Onboarding",
         state="active" if draft is None else "draft",
@@ -62,6 +63,7 @@ def sequence(*, pinned: int | None = 1, draft: int | None = None, delay: str = "
         sender_id=SENDER.id,
         steps=steps,
     )
+    return Sequence.model_validate(described)
 
 
 def present(**changes: object) -> Present:

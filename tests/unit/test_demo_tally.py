@@ -7,6 +7,7 @@ import pytest
 from examples.demo.people import Ending, person
 from examples.demo.tally import ENDS, EVENTS, PER_STEP, Tally, compare
 from postroad.models import SequenceStats
+from tests.unit.described import a
 
 SEQUENCE_ID = "01900000-0000-7000-8000-000000000001"
 
@@ -45,7 +46,9 @@ def stats(counts: dict[int, dict[str, int]], ends: dict[str, int]) -> SequenceSt
         for step in (1, 2, 3)
     ]
     enrollments = {"total": 3, "active": 0, "paused": 0} | dict.fromkeys(ENDS, 0) | ends
-    return SequenceStats.model_validate({"sequence_id": SEQUENCE_ID, "enrollments": enrollments, "steps": steps})
+    return SequenceStats.model_validate(
+        a("SequenceStats", sequence_id=SEQUENCE_ID, enrollments=enrollments, steps=steps)
+    )
 
 
 def wrong(counts: dict[int, dict[str, int]], ends: dict[str, int], events: dict[str, int]) -> list[str]:

@@ -39,6 +39,7 @@ class UnexpectedAnswerError(PostroadError):
     """Something answered that is not Postroad's API."""
 
 
+_TRACE = "urn:postroad:trace:"
 _ADVICE: Mapping[str, str] = {
     "unauthorized": "Check POSTROAD_API_KEY (for `tenant create` and `parking`: POSTROAD_OPERATOR_TOKEN).",
     "forbidden": "Use a key with that role.",
@@ -49,7 +50,11 @@ _ADVICE: Mapping[str, str] = {
 
 
 class ProblemError(PostroadError):
-    """The API's own refusal (RFC 9457): status, code, the fields at fault, and what else it said."""
+    """The API's own refusal (RFC 9457): status, code, the fields at fault, and what else it said.
+
+    code is for programs (docs/openapi.json lists them by status), title and detail are for people. trace_id is that of
+    the request, if it was sampled. document holds all members, such as `limit` or `uses`, which depend on the code.
+    """
 
     def __init__(self, status: int, document: Mapping[str, Any]) -> None:
         self.status = status
@@ -58,8 +63,15 @@ class ProblemError(PostroadError):
         self.detail = str(document.get("detail", ""))
         self.field: str | None = document.get("field")
         self.errors: list[Mapping[str, Any]] = list(document.get("errors", ()))
+        instance = str(document.get("instance", ""))
+        self.trace_id = instance.removeprefix(_TRACE) if instance.startswith(_TRACE) else None
         self.document = document
         super().__init__(self.sentence())
+
+    @staticmethod
+    def of(status: int, document: Mapping[str, Any]) -> ProblemError:
+        """The error of a status."""
+        return _BY_STATUS.get(status, ProblemError)(status, document)
 
     @property
     @override
@@ -83,3 +95,52 @@ class ProblemError(PostroadError):
         if self.field and self.field not in text:
             text = f"{self.field}: {text}"
         return text if text.endswith((".", "!", "?")) else text + "."
+
+
+class UnauthorizedError(ProblemError):
+    """401: no key, or none that is good."""
+
+
+class ForbiddenError(ProblemError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(ProblemError):
+    """404: there is no such thing in this tenant."""
+
+
+class ConflictError(ProblemError):
+    """409: not as things stand; code says why."""
+
+
+class ChangedMeanwhileError(ProblemError):
+    """412: somebody else has changed it since it was read."""
+
+    @property
+    def revision(self) -> int | None:
+        """The revision that it has now."""
+        return self.document.get("revision")
+
+
+class InvalidError(ProblemError):
+    """422: errors names each field at fault."""
+
+
+class RateLimitedError(ProblemError):
+    """429, also after waiting as long as it said."""
+
+
+class UnavailableError(ProblemError):
+    """503, also after several tries; nothing is lost."""
+
+
+_BY_STATUS: Mapping[int, type[ProblemError]] = {
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: ChangedMeanwhileError,
+    422: InvalidError,
+    429: RateLimitedError,
+    503: UnavailableError,
+}

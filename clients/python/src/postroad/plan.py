@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, TypedDict
 from uuid import UUID
 
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
 from postroad.models import Sender, Sequence, Step, Template
+from postroad.params import StepSpec
 from postroad.sequence_file import SequenceFile, StepSource, TemplateSource, parse_delay
+
+_PAGE: Final = 200
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,13 @@ class Plan:
     actions: tuple[Action, ...]
 
 
-async def read_present(client: Client, file: SequenceFile) -> Present:
+async def read_present(client: AsyncClient, file: SequenceFile) -> Present:
     """Ask the API for what the file names."""
-    senders = {sender.name: sender for sender in await client.senders()}
-    summaries = [template for template in await client.templates() if template.name in file.templates]
-    templates = {summary.name: await client.template(summary.id) for summary in summaries}
-    found = [sequence for sequence in await client.sequences() if sequence.name == file.sequence]
-    sequence = await client.sequence(found[0].id) if found else None
+    senders = {sender.name: sender async for sender in client.senders.list(limit=_PAGE)}
+    summaries = [one async for one in client.templates.list(limit=_PAGE) if one.name in file.templates]
+    templates = {summary.name: await client.templates.get(summary.id) for summary in summaries}
+    found = [sequence async for sequence in client.sequences.list(limit=_PAGE) if sequence.name == file.sequence]
+    sequence = await client.sequences.get(found[0].id) if found else None
     return Present(senders, templates, sequence)
 
 
@@ -94,24 +97,27 @@ def make_plan(file: SequenceFile, present: Present, *, activate: bool) -> Plan:
     return Plan(file, sender, present, (*actions, Activate()) if activate and drafted else actions)
 
 
-async def carry_out(client: Client, plan: Plan) -> Sequence:
+async def carry_out(client: AsyncClient, plan: Plan) -> Sequence:
     """Do what the plan says; returns the sequence as it then is."""
     ids = {name: template.id for name, template in plan.present.templates.items()}
     sequence = plan.present.sequence
     for action in plan.actions:
         match action:
             case CreateTemplate(name):
-                ids[name] = (await client.create_template(name, **_parts(plan.file.templates[name]))).id
+                ids[name] = (await client.templates.create(name=name, **_parts(plan.file.templates[name]))).id
             case ChangeTemplate(template):
-                await client.change_template(template.id, **_parts(plan.file.templates[template.name]))
+                parts = _parts(plan.file.templates[template.name])
+                await client.templates.change(template.id, **parts, if_match=template.revision)
             case CreateSequence():
                 steps = _bodies(plan.file, ids)
-                sequence = await client.create_sequence(plan.file.sequence, sender_id=plan.sender.id, steps=steps)
+                sequence = await client.sequences.create(name=plan.file.sequence, sender_id=plan.sender.id, steps=steps)
             case ChangeSequence(old):
                 steps = _bodies(plan.file, ids)
-                sequence = await client.change_sequence(old.id, sender_id=plan.sender.id, steps=steps)
+                sequence = await client.sequences.change(
+                    old.id, sender_id=plan.sender.id, steps=steps, if_match=old.revision
+                )
             case Activate():
-                sequence = await client.activate_sequence(_made(sequence).id)
+                sequence = await client.sequences.activate(_made(sequence).id, if_match=_made(sequence).revision)
     return _made(sequence)
 
 
@@ -169,15 +175,21 @@ def _pins_an_old_version(step: Step, present: Present, names: Mapping[UUID, str]
     return name in changed or step.template_version < present.templates[name].version
 
 
-def _parts(source: TemplateSource) -> dict[str, str]:
+class _Parts(TypedDict):
+    subject: str
+    html: str
+    text: str
+
+
+def _parts(source: TemplateSource) -> _Parts:
     return {"subject": source.subject.strip(), "html": source.html, "text": source.text}
 
 
-def _bodies(file: SequenceFile, ids: Mapping[str, UUID]) -> list[dict[str, Any]]:
+def _bodies(file: SequenceFile, ids: Mapping[str, UUID]) -> list[StepSpec]:
     return [
         {
             "key": step.key,
-            "template_id": str(ids[step.template]),
+            "template_id": ids[step.template],
             "delay": int(step.delay.total_seconds()),
             "preferred_time": step.preferred_time,
             "thread": step.thread,

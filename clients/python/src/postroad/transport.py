@@ -1,127 +1,245 @@
-"""HTTP to the API: what is safe to repeat is repeated with back-off, what is refused becomes an error with words."""
+"""HTTP to the API, waiting and awaiting: what is asked, read and tried again is decided by the same functions."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
-from postroad.errors import ConfigurationError, PostroadError, ProblemError, UnexpectedAnswerError, UnreachableError
+from postroad.answers import read
+from postroad.errors import ConfigurationError, InputError
+from postroad.pages import AsyncPages, Page, Pages
+from postroad.requests import AsyncUpload, Request, Upload
+from postroad.retries import Attempts, Patience
+from postroad.streams import AsyncStream, Events, Lines, Parser, Parts, Stream
 
-_RETRIED_STATUS = frozenset({429, 503})
-_REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
-_LONGEST_PAUSE = 10.0
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How often to try, and the first pause in seconds; it doubles each time, with jitter."""
-
-    tries: int = 5
-    first_pause: float = 0.25
+_PART = 256 * 1024
 
 
 class Transport:
-    """One API's address with one bearer token."""
+    """One API's address with one bearer token.
+
+    What asks raises ProblemError for a refusal, UnreachableError when nothing answers, UnexpectedAnswerError for an
+    answer that is not the API's.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, *, timeout: float, patience: Patience, using: httpx.BaseTransport | None
+    ) -> None:
+        self._url, self._patience = url, patience
+        try:
+            self._http = httpx.Client(base_url=url, headers=_headers(token), timeout=timeout, transport=using)
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise _unusable(error) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def call(self, request: Request, answer: type[T]) -> T:
+        """Ask for one thing."""
+        return read(self._send(request).content, answer)
+
+    def upload(self, request: Request, content: Upload, answer: type[T]) -> T:
+        """Send a file."""
+        return read(self._send(request, content).content, answer)
+
+    def do(self, request: Request) -> None:
+        """Ask for what has no answer."""
+        self._send(request)
+
+    def pages(self, request: Request, page: type[Page[T]]) -> Pages[T]:
+        """A list."""
+        return Pages(lambda one: self.call(one, page), request)
+
+    def rows(self, request: Request, item: type[T], *, resumes: bool = False) -> Stream[T]:
+        """Lines of JSON. resumes: after a break it goes on behind the `cursor` of the last item."""
+        return Stream(self._parts(request, lambda: Lines(item), resumes=resumes))
+
+    def events(self, request: Request, item: type[T]) -> Stream[T]:
+        """Server-sent events; after a break it looks again."""
+        return Stream(self._parts(request, lambda: Events(item), resumes=True))
+
+    def download(self, request: Request) -> Stream[bytes]:
+        """A file in parts."""
+        return Stream(self._parts(request, Parts, resumes=False))
+
+    def _send(self, request: Request, upload: Upload | None = None) -> httpx.Response:
+        request = request.once()
+        return self._open(request, Attempts(request, self._patience, self._url), upload)
+
+    def _open(
+        self, request: Request, tries: Attempts, upload: Upload | None = None, *, stream: bool = False
+    ) -> httpx.Response:
+        while True:
+            content = request.content() if upload is None else _read(upload)
+            try:
+                response = self._http.send(
+                    self._http.build_request(**request.arguments(), content=content), stream=stream
+                )
+                if response.is_success:
+                    return response
+                response.read()
+            except httpx.TransportError as error:
+                pause = tries.after_error(error)
+            else:
+                pause = tries.after_refusal(response)
+            time.sleep(pause)
+
+    def _parts(self, request: Request, parser: Callable[[], Parser[T]], *, resumes: bool) -> Generator[T, None, None]:
+        tries = Attempts(request, self._patience, self._url)
+        while True:
+            response, parsed, failure = self._open(request, tries, stream=True), parser(), None
+            try:
+                for part in response.iter_bytes():
+                    for item in parsed.feed(part):
+                        tries.came_further()
+                        request = _behind(request, item)
+                        yield item
+                yield from parsed.end()
+            except httpx.TransportError as error:
+                failure = error
+            finally:
+                response.close()
+            if failure is None and not parsed.is_cut:
+                return
+            time.sleep(tries.after_break(failure, resumable=resumes))
+
+
+class AsyncTransport:
+    """As Transport, awaited."""
 
     def __init__(
         self, url: str, token: str | None, *, timeout: float, patience: Patience, using: httpx.AsyncBaseTransport | None
     ) -> None:
-        self._patience = patience
-        self._url = url
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._url, self._patience = url, patience
         try:
-            self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, transport=using)
+            self._http = httpx.AsyncClient(base_url=url, headers=_headers(token), timeout=timeout, transport=using)
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise ConfigurationError(f"The address or the key cannot be used: {error}.") from error
+            raise _unusable(error) from error
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def close(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
 
-    async def call(
-        self, method: str, path: str, *, body: Callable[[], AsyncIterator[bytes]] | None = None, **request: Any
-    ) -> Any:
-        """The answer's JSON, None when there is none. body gives what is uploaded, from its beginning each time.
+    async def call(self, request: Request, answer: type[T]) -> T:
+        """Ask for one thing."""
+        return read((await self._send(request)).content, answer)
 
-        Raises ProblemError for a refusal, UnreachableError when nothing answers, UnexpectedAnswerError otherwise.
-        """
-        failure: PostroadError = UnreachableError("No try was made.")
-        for attempt in range(self._patience.tries):
-            if attempt:
-                await asyncio.sleep(self._pause(attempt, failure))
-            answer = await self._try(method, path, request if body is None else {**request, "content": body()})
-            if not isinstance(answer, PostroadError):
-                return _json(answer)
-            failure = answer
-        raise failure
+    async def upload(self, request: Request, content: AsyncUpload, answer: type[T]) -> T:
+        """Send a file."""
+        return read((await self._send(request, content)).content, answer)
 
-    async def stream(self, path: str, *, accept: str) -> AsyncGenerator[bytes, None]:
-        """What a download answers, part by part; raises as call does."""
-        try:
-            async with self._http.stream("GET", path, headers={"Accept": accept}) as response:
-                if not response.is_success:
-                    await response.aread()
-                    raise _problem(response)
+    async def do(self, request: Request) -> None:
+        """Ask for what has no answer."""
+        await self._send(request)
+
+    def pages(self, request: Request, page: type[Page[T]]) -> AsyncPages[T]:
+        """A list."""
+        return AsyncPages(lambda one: self.call(one, page), request)
+
+    def rows(self, request: Request, item: type[T], *, resumes: bool = False) -> AsyncStream[T]:
+        """Lines of JSON. resumes: after a break it goes on behind the `cursor` of the last item."""
+        return AsyncStream(self._parts(request, lambda: Lines(item), resumes=resumes))
+
+    def events(self, request: Request, item: type[T]) -> AsyncStream[T]:
+        """Server-sent events; after a break it looks again."""
+        return AsyncStream(self._parts(request, lambda: Events(item), resumes=True))
+
+    def download(self, request: Request) -> AsyncStream[bytes]:
+        """A file in parts."""
+        return AsyncStream(self._parts(request, Parts, resumes=False))
+
+    async def _send(self, request: Request, upload: AsyncUpload | None = None) -> httpx.Response:
+        request = request.once()
+        return await self._open(request, Attempts(request, self._patience, self._url), upload)
+
+    async def _open(
+        self, request: Request, tries: Attempts, upload: AsyncUpload | None = None, *, stream: bool = False
+    ) -> httpx.Response:
+        while True:
+            content = request.content() if upload is None else _read_async(upload)
+            try:
+                response = await self._http.send(
+                    self._http.build_request(**request.arguments(), content=content), stream=stream
+                )
+                if response.is_success:
+                    return response
+                await response.aread()
+            except httpx.TransportError as error:
+                pause = tries.after_error(error)
+            else:
+                pause = tries.after_refusal(response)
+            await asyncio.sleep(pause)
+
+    async def _parts(
+        self, request: Request, parser: Callable[[], Parser[T]], *, resumes: bool
+    ) -> AsyncGenerator[T, None]:
+        tries = Attempts(request, self._patience, self._url)
+        while True:
+            response, parsed, failure = await self._open(request, tries, stream=True), parser(), None
+            try:
                 async for part in response.aiter_bytes():
-                    yield part
-        except httpx.TransportError as error:
-            raise UnreachableError(f"The download from {self._url} broke off ({type(error).__name__}).") from error
-
-    async def _try(self, method: str, path: str, request: Mapping[str, Any]) -> httpx.Response | PostroadError:
-        """The answer, or an error that is worth another try; raises what is not."""
-        try:
-            response = await self._http.request(method, path, **request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            return UnreachableError(f"Nothing answers at {self._url}. Is the API running, and is POSTROAD_URL right?")
-        except httpx.UnsupportedProtocol as error:
-            raise ConfigurationError(f"{self._url} is no address: it must begin with http:// or https://.") from error
-        except httpx.TransportError as error:
-            # The request may have been acted on: only what is the same twice is sent twice.
-            lost = UnreachableError(f"The connection to {self._url} broke before the answer ({type(error).__name__}).")
-            if method in _REPEATABLE or "Idempotency-Key" in request.get("headers", {}):
-                return lost
-            raise lost from error
-        if response.is_success:
-            return response
-        problem = _problem(response)
-        if response.status_code in _RETRIED_STATUS:
-            return problem
-        raise problem
-
-    def _pause(self, attempt: int, failure: PostroadError) -> float:
-        asked = failure.document.get("retry_after") if isinstance(failure, ProblemError) else None
-        longest = min(self._patience.first_pause * 2 ** (attempt - 1), _LONGEST_PAUSE)
-        drawn: float = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients apart, guards nothing
-        return max(drawn, min(float(asked), _LONGEST_PAUSE)) if asked else drawn
+                    for item in parsed.feed(part):
+                        tries.came_further()
+                        request = _behind(request, item)
+                        yield item
+                for item in parsed.end():
+                    yield item
+            except httpx.TransportError as error:
+                failure = error
+            finally:
+                await response.aclose()
+            if failure is None and not parsed.is_cut:
+                return
+            await asyncio.sleep(tries.after_break(failure, resumable=resumes))
 
 
-def _json(response: httpx.Response) -> Any:
-    if not response.content:
-        return None
+def _headers(token: str | None) -> dict[str, str]:
+    agent = {"User-Agent": f"postroad-python/{version('postroad')}"}
+    return {**agent, "Authorization": f"Bearer {token}"} if token else agent
+
+
+def _unusable(error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"The address or the key cannot be used: {error}.")
+
+
+def _behind(request: Request, item: object) -> Request:
+    """What to ask for after an item, where the request can say it."""
+    cursor = getattr(item, "cursor", None)
+    return request if cursor is None or "after" not in request.query else request.after(cursor)
+
+
+def _read(upload: Upload) -> bytes | Iterable[bytes]:
+    if isinstance(upload, Path):
+        return _parts_of(upload)
+    return upload if isinstance(upload, bytes) else upload()
+
+
+def _read_async(upload: AsyncUpload) -> bytes | AsyncIterable[bytes]:
+    if isinstance(upload, Path):
+        return _parts_of_async(upload)
+    return upload if isinstance(upload, bytes) else upload()
+
+
+def _parts_of(file: Path) -> Generator[bytes, None, None]:
+    """A file in parts. Raises InputError when it cannot be read."""
     try:
-        return response.json()
-    except ValueError as error:
-        raise UnexpectedAnswerError(f"{response.url} did not answer JSON: is it Postroad's API?") from error
+        with file.open("rb") as opened:
+            while part := opened.read(_PART):
+                yield part
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}.") from error
 
 
-def _problem(response: httpx.Response) -> PostroadError:
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        return UnexpectedAnswerError(f"{response.url} answered {response.status_code}: is it Postroad's API?")
-    retry_after = response.headers.get("Retry-After", "")
-    if retry_after.isdigit():
-        document = {**document, "retry_after": int(retry_after)}
-    return ProblemError(response.status_code, document)
+async def _parts_of_async(file: Path) -> AsyncGenerator[bytes, None]:
+    parts = _parts_of(file)
+    while part := await asyncio.to_thread(next, parts, b""):
+        yield part

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast, get_args
 from uuid import UUID
 
 import typer
 
 from postroad.cli.jobs import follow, show_import
 from postroad.cli.progress import Bars, bars
-from postroad.cli.session import JsonFlag, as_tenant, print_json
+from postroad.cli.session import PAGE, JsonFlag, as_tenant, print_json
 from postroad.cli.words import moment, output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
-from postroad.models import Contact, ContactDetail
+from postroad.models import Contact, ContactColumn, ContactDelimiter, ContactDetail, ContactEncoding
+from postroad.params import AttributeColumn
 
 app = typer.Typer(help="The people that sequences write to.", no_args_is_help=True)
 
@@ -43,16 +44,16 @@ def import_(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would happen.")] = False,
-    delimiter: Annotated[str | None, typer.Option(help="comma, semicolon, tab or pipe; else it is found out.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Such as windows-1252; else it is found out.")] = None,
+    delimiter: Annotated[ContactDelimiter | None, typer.Option(help="Else it is found out.")] = None,
+    encoding: Annotated[ContactEncoding | None, typer.Option(help="Else it is found out.")] = None,
     wait: Annotated[bool, typer.Option(help="Follow the import to its end.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Insert or update contacts by external_id or email; each bad row is named with its line and the reason."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         with bars() as shown:
-            job = await client.import_contacts(
+            job = await client.contacts.import_(
                 reader(file, shown),
                 columns=_mapping(column or ()),
                 dry_run=dry_run,
@@ -81,9 +82,9 @@ def list_(
 ) -> None:
     """List contacts: all, or those that meet a filter."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         found: list[Contact] = []
-        async for contact in client.each_contact(filter_=filter_, q=search):
+        async for contact in client.contacts.list(filter=filter_, q=search, limit=min(limit, PAGE)):
             found.append(contact)
             if len(found) == limit:
                 break
@@ -94,7 +95,7 @@ def list_(
         for contact in found:
             shown.add_row(str(contact.id), plain(contact.email), plain(_name(contact)), plain(contact.company))
         output.print(shown)
-        counted = await client.count_contacts(filter_=filter_, q=search)
+        counted = await client.contacts.count(filter=filter_, q=search)
         output.print(plain(f"{len(found)} of {counted.count:,}{'' if counted.exact else ' or more'}."))
 
     as_tenant(work)
@@ -108,8 +109,8 @@ def show(
 ) -> None:
     """Show a contact: its fields, its account, what it did."""
 
-    async def work(client: Client) -> None:
-        found = await client.contact(await _id_of(client, contact))
+    async def work(client: AsyncClient) -> None:
+        found = await client.contacts.get(await _id_of(client, contact))
         if as_json:
             print_json(found)
         else:
@@ -118,14 +119,14 @@ def show(
     as_tenant(work)
 
 
-async def _id_of(client: Client, contact: str) -> UUID:
+async def _id_of(client: AsyncClient, contact: str) -> UUID:
     try:
         return UUID(contact)
     except ValueError:
-        found = await client.contacts(email=contact)
-    if not found:
+        found = await client.contacts.list(email=contact).first()
+    if found is None:
         raise InputError(f"There is no contact {contact}.")
-    return found[0].id
+    return found.id
 
 
 def _show_contact(contact: ContactDetail) -> None:
@@ -181,13 +182,23 @@ def reader(file: Path, shown: Bars) -> Callable[[], AsyncIterator[bytes]]:
     return parts
 
 
-def _mapping(columns: list[str] | tuple[()]) -> dict[str, Any] | None:
+def _mapping(columns: list[str] | tuple[()]) -> dict[str, ContactColumn | AttributeColumn | None] | None:
     """The columns of the options; None without any."""
-    mapping: dict[str, Any] = {}
+    mapping: dict[str, ContactColumn | AttributeColumn | None] = {}
     for column in columns:
         name, sign, wanted = column.rpartition("=")
         if not sign or not name:
             raise InputError(f"--column {column!r} is not NAME=FIELD, such as E-Mail=email.")
         attribute = wanted.removeprefix("attribute:")
-        mapping[name] = {"attribute": attribute} if attribute != wanted else wanted or None
+        if attribute != wanted:
+            mapping[name] = {"attribute": attribute}
+        else:
+            mapping[name] = _field(column, wanted) if wanted else None
     return mapping or None
+
+
+def _field(column: str, wanted: str) -> ContactColumn:
+    for field in get_args(ContactColumn):
+        if field == wanted:
+            return cast("ContactColumn", field)
+    raise InputError(f"--column {column!r}: the fields are {', '.join(get_args(ContactColumn))}.")

@@ -13,9 +13,9 @@ import typer
 from postroad.cli.contacts import reader
 from postroad.cli.jobs import follow, sentence
 from postroad.cli.progress import bars
-from postroad.cli.session import SequenceName, as_tenant
+from postroad.cli.session import PAGE, SequenceName, as_tenant, find_sequence
 from postroad.cli.words import errors, output, plain
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
 
 CHUNK = 1000
@@ -40,10 +40,10 @@ def enroll(
 ) -> None:
     """Enroll contacts. One that is already on its way in this sequence is left alone."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         if sum((every, bool(contact), file is not None)) != 1:
             raise InputError("Say whom to enroll: --all, --contact EMAIL or --csv FILE.")
-        found = await client.find_sequence(sequence)
+        found = await find_sequence(client, sequence)
         if contact:
             counts = await _enroll_some(client, found.id, contact)
         else:
@@ -54,21 +54,21 @@ def enroll(
     as_tenant(work)
 
 
-async def _enroll_many(client: Client, sequence_id: UUID, file: Path | None) -> Counter[str]:
+async def _enroll_many(client: AsyncClient, sequence_id: UUID, file: Path | None) -> Counter[str]:
     with bars() as shown:
         if file is None:
-            job = await client.enroll_all(sequence_id)
+            job = await client.enrollments.bulk(sequence_id, all=True)
         else:
-            job = await client.enroll_file(sequence_id, reader(file, shown))
+            job = await client.enrollments.import_(sequence_id, reader(file, shown))
         job = await follow(client, job, shown)
     if job.state != "completed":
         raise InputError(sentence(job))
-    if job.count("invalid") or job.count("unknown"):
+    if job.counts.get("invalid") or job.counts.get("unknown"):
         errors.print(plain(f"Each contact's result: postroad jobs report {job.id} > report.csv"), soft_wrap=True)
     return Counter(job.counts)
 
 
-async def _enroll_some(client: Client, sequence_id: UUID, emails: Sequence[str]) -> Counter[str]:
+async def _enroll_some(client: AsyncClient, sequence_id: UUID, emails: Sequence[str]) -> Counter[str]:
     ids = await _ids(client, [email.lower() for email in emails])
     missing = [email for email in emails if email.lower() not in ids]
     if missing:
@@ -77,16 +77,16 @@ async def _enroll_some(client: Client, sequence_id: UUID, emails: Sequence[str])
     wanted = list(ids.values())
     counts: Counter[str] = Counter()
     for start in range(0, len(wanted), CHUNK):
-        answer = await client.enroll(sequence_id, wanted[start : start + CHUNK])
-        counts.update(dict(answer.counts))
+        answer = await client.enrollments.create(sequence_id, contact_ids=wanted[start : start + CHUNK])
+        counts.update(answer.counts.model_dump())
     return counts
 
 
-async def _ids(client: Client, emails: Sequence[str]) -> dict[str, UUID]:
+async def _ids(client: AsyncClient, emails: Sequence[str]) -> dict[str, UUID]:
     """The ids of those that exist, in the order asked: few are looked up one by one, many in the whole list."""
     if len(emails) <= FEW:
-        found = [contact for email in emails for contact in await client.contacts(email=email)]
+        found = [contact for email in emails async for contact in client.contacts.list(email=email)]
     else:
-        found = await client.contacts()
+        found = [contact async for contact in client.contacts.list(limit=PAGE)]
     known = {contact.email: contact.id for contact in found}
     return {email: known[email] for email in emails if email in known}

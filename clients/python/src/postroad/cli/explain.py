@@ -8,9 +8,9 @@ from uuid import UUID
 import typer
 from rich.console import Group, RenderableType
 
-from postroad.cli.session import JsonFlag, as_tenant, print_json
+from postroad.cli.session import JsonFlag, as_tenant, find_sequence, print_json
 from postroad.cli.words import moment, output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
 from postroad.models import Enrollment, Explanation, Reason, Timeline
 
@@ -24,15 +24,15 @@ def explain(
 ) -> None:
     """Say what happens next to an enrollment, when, and why."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         enrollment_id = _as_id(who) or await _latest(client, who, sequence)
-        explanation = await client.explain(enrollment_id)
+        explanation = await client.enrollments.explain(enrollment_id)
         if as_json:
             print_json(explanation)
             return
         output.print(picture(who, explanation))
         if timeline:
-            output.print(timeline_picture(await client.enrollment_timeline(enrollment_id)))
+            output.print(timeline_picture(await client.enrollments.timeline(enrollment_id)))
 
     as_tenant(work)
 
@@ -44,13 +44,13 @@ def _as_id(who: str) -> UUID | None:
         return None
 
 
-async def _latest(client: Client, email: str, sequence: str | None) -> UUID:
+async def _latest(client: AsyncClient, email: str, sequence: str | None) -> UUID:
     """The running enrollment of a contact, else the latest."""
-    contacts = await client.contacts(email=email)
-    if not contacts:
+    contact = await client.contacts.list(email=email).first()
+    if contact is None:
         raise InputError(f"There is no contact {email!r}.")
-    sequence_id = None if sequence is None else (await client.find_sequence(sequence)).id
-    found = await client.enrollments(contact_id=contacts[0].id, sequence_id=sequence_id)
+    sequence_id = None if sequence is None else (await find_sequence(client, sequence)).id
+    found = [one async for one in client.enrollments.list(contact_id=contact.id, sequence_id=sequence_id)]
     if not found:
         where = f" in {sequence!r}" if sequence else ""
         raise InputError(f"{email} is not enrolled{where}.")

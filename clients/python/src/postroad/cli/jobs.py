@@ -11,11 +11,11 @@ from uuid import UUID
 import typer
 
 from postroad.cli.progress import Bars, bars
-from postroad.cli.session import JsonFlag, as_tenant, print_json
+from postroad.cli.session import PAGE, JsonFlag, as_tenant, print_json
 from postroad.cli.words import errors, moment, output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError, UnreachableError
-from postroad.models import Job
+from postroad.models import Job, JobKind, JobState
 
 app = typer.Typer(help="Imports and other work that takes a while.", no_args_is_help=True)
 
@@ -33,14 +33,14 @@ def group() -> None:
 @app.command("list")
 def list_(
     *,
-    kind: Annotated[str | None, typer.Option(help="import, enroll, export or erase.")] = None,
-    state: Annotated[str | None, typer.Option(help="queued, running, completed, failed or cancelled.")] = None,
+    kind: JobKind | None = None,
+    state: JobState | None = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Jobs, newest first."""
 
-    async def work(client: Client) -> None:
-        found = await client.jobs(kind=kind, state=state)
+    async def work(client: AsyncClient) -> None:
+        found = [job async for job in client.jobs.list(kind=kind, state=state, limit=PAGE)]
         if as_json:
             print_json(*found, as_list=True)
             return
@@ -56,8 +56,8 @@ def list_(
 def show(job_id: JobId, *, as_json: JsonFlag = False) -> None:
     """How far a job is, and what came of it so far."""
 
-    async def work(client: Client) -> None:
-        job = await client.job(job_id)
+    async def work(client: AsyncClient) -> None:
+        job = await client.jobs.get(job_id)
         if as_json:
             print_json(job)
         else:
@@ -70,9 +70,9 @@ def show(job_id: JobId, *, as_json: JsonFlag = False) -> None:
 def watch(job_id: JobId) -> None:
     """Follow a job to its end."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         with bars() as shown:
-            job = await follow(client, await client.job(job_id), shown)
+            job = await follow(client, await client.jobs.get(job_id), shown)
         output.print(plain(sentence(job)))
 
     as_tenant(work)
@@ -82,8 +82,8 @@ def watch(job_id: JobId) -> None:
 def cancel(job_id: JobId) -> None:
     """End a job; what it has done stays done."""
 
-    async def work(client: Client) -> None:
-        output.print(plain(sentence(await client.cancel_job(job_id))))
+    async def work(client: AsyncClient) -> None:
+        output.print(plain(sentence(await client.jobs.cancel(job_id))))
 
     as_tenant(work)
 
@@ -92,15 +92,15 @@ def cancel(job_id: JobId) -> None:
 def report(job_id: JobId) -> None:
     """Write a job's report to standard output, as CSV."""
 
-    async def work(client: Client) -> None:
-        async for part in client.job_report_csv(job_id):
+    async def work(client: AsyncClient) -> None:
+        async for part in client.jobs.report_csv(job_id):
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
 
     as_tenant(work)
 
 
-async def follow(client: Client, job: Job, shown: Bars) -> Job:
+async def follow(client: AsyncClient, job: Job, shown: Bars) -> Job:
     """The job when it has ended; a connection that is lost meanwhile is waited for."""
     bar = shown.bar(job.kind, unit=job.progress.unit, total=job.progress.total)
 
@@ -115,25 +115,26 @@ async def follow(client: Client, job: Job, shown: Bars) -> Job:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def show_import(client: Client, job: Job) -> None:
+async def show_import(client: AsyncClient, job: Job) -> None:
     """What came of an import: the counts, and the first of its remarks. Raises InputError if it did not complete."""
-    counts = ", ".join(f"{job.count(name)} {name}" for name in ("created", "updated", "unchanged", "rejected"))
-    output.print(plain(f"{job.count('rows')} rows: {counts}."))
-    count = job.count("rejected") + job.count("warnings")
+    counts = ", ".join(f"{job.counts.get(name, 0)} {name}" for name in ("created", "updated", "unchanged", "rejected"))
+    output.print(plain(f"{job.counts.get('rows', 0)} rows: {counts}."))
+    count = job.counts.get("rejected", 0) + job.counts.get("warnings", 0)
     if count:
         await _show_report(client, job, count)
     if job.state != "completed":
         raise InputError(sentence(job))
 
 
-async def _show_report(client: Client, job: Job, count: int) -> None:
+async def _show_report(client: AsyncClient, job: Job, count: int) -> None:
     shown = table("line", "", "field", "why", "value", numbers=("line",))
     rows = 0
-    async for row in client.job_report(job.id):
-        shown.add_row(*(plain(_cell(row, name)) for name in ("line", "result", "field", "reason", "value")))
-        rows += 1
-        if rows == _SHOWN:
-            break
+    async with client.jobs.report(job.id) as report:
+        async for row in report:
+            shown.add_row(*(plain(_cell(row, name)) for name in ("line", "result", "field", "reason", "value")))
+            rows += 1
+            if rows == _SHOWN:
+                break
     output.print(shown)
     more = f"... and {count - rows} more. " if count > rows else ""
     output.print(plain(f"{more}The whole report: postroad jobs report {job.id} > report.csv"), soft_wrap=True)

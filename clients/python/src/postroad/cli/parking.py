@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from postroad.cli.session import JsonFlag, as_operator, print_json
 from postroad.cli.words import output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
 from postroad.models import ParkedMessage, ParkedQueue
 
@@ -27,8 +28,8 @@ def group() -> None:
 def list_(*, as_json: JsonFlag = False) -> None:
     """How many messages are parked behind each queue."""
 
-    async def work(client: Client) -> None:
-        queues = await client.parking(limit=1)
+    async def work(client: AsyncClient) -> None:
+        queues = (await client.parking.list(limit=1)).items
         if as_json:
             print_json(*queues, as_list=True)
             return
@@ -53,8 +54,8 @@ def show(
 ) -> None:
     """The oldest parked messages of a queue, with the reason of each."""
 
-    async def work(client: Client) -> None:
-        parked = _named(queue, await client.parking(limit=limit))
+    async def work(client: AsyncClient) -> None:
+        parked = _named(queue, (await client.parking.list(limit=limit)).items)
         if as_json:
             print_json(parked)
             return
@@ -69,14 +70,14 @@ def show(
 def replay(queue: QueueName, limit: Annotated[int, typer.Option(min=1, max=1000)] = 100) -> None:
     """Give parked messages back to their queue, oldest first: after what failed them is mended."""
 
-    async def work(client: Client) -> None:
-        replayed = await client.replay_parked(queue, limit=limit)
+    async def work(client: AsyncClient) -> None:
+        replayed = (await client.parking.replay(queue=queue, limit=limit)).replayed
         output.print(plain(f"{replayed} messages are back in {queue}."))
 
     as_operator(work)
 
 
-def _named(name: str, queues: list[ParkedQueue]) -> ParkedQueue:
+def _named(name: str, queues: Sequence[ParkedQueue]) -> ParkedQueue:
     for queue in queues:
         if queue.queue == name:
             return queue

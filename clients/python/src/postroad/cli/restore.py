@@ -12,7 +12,7 @@ import typer
 
 from postroad.cli.session import JsonFlag, as_operator, print_json
 from postroad.cli.words import output, plain
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
 from postroad.models import RestoreStatus
 
@@ -34,8 +34,8 @@ def group() -> None:
 def status(*, as_json: JsonFlag = False) -> None:
     """Whether the database may send, and what to do next."""
 
-    async def work(client: Client) -> None:
-        _show(await client.restore_status(), as_json=as_json)
+    async def work(client: AsyncClient) -> None:
+        _show(await client.restore.status(), as_json=as_json)
 
     as_operator(work)
 
@@ -44,8 +44,8 @@ def status(*, as_json: JsonFlag = False) -> None:
 def hold(because: Annotated[str, typer.Option(help="Kept with the hold.")] = "the operator said so") -> None:
     """Send nothing from now on: before a database is replaced by a copy that nothing could tell from it."""
 
-    async def work(client: Client) -> None:
-        _show(await client.restore_hold(because))
+    async def work(client: AsyncClient) -> None:
+        _show(await client.restore.hold(because=because))
 
     as_operator(work)
 
@@ -58,12 +58,12 @@ def reconcile(since: When = None, until: When = None, *, wait: bool = True) -> N
     unless you know better.
     """
 
-    async def work(client: Client) -> None:
-        standing = await client.restore_reconcile(since=_utc(since), until=_utc(until))
+    async def work(client: AsyncClient) -> None:
+        standing = await client.restore.reconcile(since=_utc(since), until=_utc(until))
         while wait and standing.waiting + standing.transmitting:
             output.print(plain(f"{standing.waiting} steps and {standing.transmitting} messages to go"))
             await asyncio.sleep(_LOOK_EVERY)
-            standing = await client.restore_status()
+            standing = await client.restore.status()
         _show(standing)
 
     as_operator(work)
@@ -75,11 +75,11 @@ def evidence(
 ) -> None:
     """Settle unknown messages whose Message-IDs a mail server's log has: they were sent."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         proving = known = not_found = 0
         ids = _message_ids(log)
         for start in range(0, len(ids), _AT_ONCE):
-            taken = await client.restore_evidence(ids[start : start + _AT_ONCE])
+            taken = await client.restore.evidence(message_ids=ids[start : start + _AT_ONCE])
             proving, known, not_found = proving + taken.proving, known + taken.known, not_found + taken.not_found
         output.print(
             plain(
@@ -100,8 +100,8 @@ def release(
 ) -> None:
     """Let the database send again, once everything is recorded and `verify` holds for every tenant."""
 
-    async def work(client: Client) -> None:
-        _show(await client.restore_release(nothing_lost=nothing_lost))
+    async def work(client: AsyncClient) -> None:
+        _show(await client.restore.release(nothing_lost=nothing_lost))
 
     as_operator(work)
 

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from postroad.cli.session import JsonFlag, as_tenant, print_json
 from postroad.cli.words import output, plain
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.errors import InputError
+from postroad.models import SenderEsp, SenderSecurity
 
 app = typer.Typer(help="The mail servers that mails go out by.", no_args_is_help=True)
-
-
-class Security(StrEnum):
-    """How the connection is protected."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-class Esp(StrEnum):
-    """Whose headers and webhooks to expect."""
-
-    SMTP = "smtp"
-    SENDGRID = "sendgrid"
-    POSTMARK = "postmark"
 
 
 @app.callback()
@@ -44,8 +28,8 @@ def create(  # noqa: PLR0913 - an option for each field of a sender
     from_email: Annotated[str, typer.Option(show_default=False)],
     host: Annotated[str, typer.Option(show_default=False)],
     port: int = 587,
-    security: Security = Security.STARTTLS,
-    esp: Annotated[Esp, typer.Option(help="Whose message id header and webhooks to expect.")] = Esp.SMTP,
+    security: SenderSecurity = "starttls",
+    esp: Annotated[SenderEsp, typer.Option(help="Whose message id header and webhooks to expect.")] = "smtp",
     from_name: str = "",
     reply_to: Annotated[str | None, typer.Option(show_default=False)] = None,
     username: Annotated[
@@ -56,8 +40,8 @@ def create(  # noqa: PLR0913 - an option for each field of a sender
 ) -> None:
     """Add a sender."""
 
-    async def work(client: Client) -> None:
-        made = await client.create_sender(
+    async def work(client: AsyncClient) -> None:
+        made = await client.senders.create(
             name=name,
             from_email=from_email,
             from_name=from_name,

@@ -7,9 +7,9 @@ from typing import Annotated, assert_never
 
 import typer
 
-from postroad.cli.session import JsonFlag, SequenceName, as_tenant, print_json
+from postroad.cli.session import JsonFlag, SequenceName, as_tenant, find_sequence, print_json
 from postroad.cli.words import moment, output, plain
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.plan import (
     Action,
     Activate,
@@ -41,7 +41,7 @@ def apply(
 ) -> None:
     """Bring the tenant's templates and sequence to what the file says; again, it changes nothing."""
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         source = read_sequence_file(file)
         plan = make_plan(source, await read_present(client, source), activate=activate)
         _show(plan)
@@ -56,9 +56,9 @@ def apply(
 def pause(sequence: SequenceName, *, as_json: JsonFlag = False) -> None:
     """Send nothing more of a sequence until it is resumed."""
 
-    async def work(client: Client) -> None:
-        found = await client.find_sequence(sequence)
-        stop = await client.pause_sequence(found.id)
+    async def work(client: AsyncClient) -> None:
+        found = await find_sequence(client, sequence)
+        stop = (await client.sequences.pause(found.id)).stop
         if as_json:
             print_json(stop)
             return
@@ -73,8 +73,8 @@ def pause(sequence: SequenceName, *, as_json: JsonFlag = False) -> None:
 def resume(sequence: SequenceName) -> None:
     """Go on with a paused sequence: each remaining step is sent once."""
 
-    async def work(client: Client) -> None:
-        found = await client.resume_sequence((await client.find_sequence(sequence)).id)
+    async def work(client: AsyncClient) -> None:
+        found = await client.sequences.resume((await find_sequence(client, sequence)).id)
         output.print(plain(f"{found.name} is {found.state}."))
 
     as_tenant(work)

@@ -8,7 +8,7 @@ import typer
 
 from postroad.cli.session import JsonFlag, as_operator, print_json
 from postroad.cli.words import output, plain
-from postroad.client import Client
+from postroad.client import AsyncClient
 
 app = typer.Typer(help="Make tenants (needs POSTROAD_OPERATOR_TOKEN).", no_args_is_help=True)
 
@@ -28,8 +28,8 @@ def create(
 ) -> None:
     """Make a tenant and print its first API key, which is shown this once."""
 
-    async def work(client: Client) -> None:
-        made = await client.create_tenant(name, timezone=timezone, postal_address=postal_address)
+    async def work(client: AsyncClient) -> None:
+        made = await client.tenants.create(name=name, timezone=timezone, postal_address=postal_address)
         if as_json:
             print_json(made)
             return

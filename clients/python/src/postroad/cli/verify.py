@@ -8,7 +8,7 @@ import typer
 
 from postroad.cli.session import JsonFlag, as_tenant, print_json
 from postroad.cli.words import output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.models import Verification
 
 
@@ -16,7 +16,7 @@ def verify(*, as_json: JsonFlag = False) -> None:
     """Prove on live data that nothing was sent twice, after a stop, or forgotten; exit 1 and name the rows if not."""
     broken = False
 
-    async def work(client: Client) -> None:
+    async def work(client: AsyncClient) -> None:
         nonlocal broken
         report = await client.verify()
         broken = not report.ok

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from postroad.cli.session import JsonFlag, SequenceName, as_tenant, print_json
+from postroad.cli.session import JsonFlag, SequenceName, as_tenant, find_sequence, print_json
 from postroad.cli.words import output, plain, table
-from postroad.client import Client
+from postroad.client import AsyncClient
 from postroad.models import EnrollmentCounts, SequenceStats, SequenceSummary
 
 #: What is counted of a step, and its heading: short, so that all fit into 80 columns.
@@ -35,9 +35,9 @@ STATES = ("active", "paused", "completed", "replied", "bounced", "unenrolled", "
 def stats(sequence: SequenceName, *, as_json: JsonFlag = False) -> None:
     """Per step what was sent and what came back, and how many enrollments are in each state."""
 
-    async def work(client: Client) -> None:
-        found = await client.find_sequence(sequence)
-        counts = await client.stats(found.id)
+    async def work(client: AsyncClient) -> None:
+        found = await find_sequence(client, sequence)
+        counts = await client.sequences.statistics(found.id)
         if as_json:
             print_json(counts)
         else:
@@ -54,10 +54,10 @@ def watch(
 ) -> None:
     """Follow a sequence until every enrollment has ended."""
 
-    async def work(client: Client) -> None:
-        found = await client.find_sequence(sequence)
+    async def work(client: AsyncClient) -> None:
+        found = await find_sequence(client, sequence)
         if once:
-            output.print(picture(found, await client.stats(found.id)))
+            output.print(picture(found, await client.sequences.statistics(found.id)))
         elif output.is_terminal:
             await _live(client, found, interval)
         else:
@@ -66,21 +66,21 @@ def watch(
     as_tenant(work)
 
 
-async def _live(client: Client, sequence: SequenceSummary, interval: float) -> None:
+async def _live(client: AsyncClient, sequence: SequenceSummary, interval: float) -> None:
     with Live(console=output, auto_refresh=False) as live:
         while True:
-            counts = await client.stats(sequence.id)
+            counts = await client.sequences.statistics(sequence.id)
             live.update(picture(sequence, counts), refresh=True)
             if has_ended(counts.enrollments):
                 return
             await asyncio.sleep(interval)
 
 
-async def _lines(client: Client, sequence: SequenceSummary, interval: float) -> None:
+async def _lines(client: AsyncClient, sequence: SequenceSummary, interval: float) -> None:
     """For a pipe: a line whenever something has changed."""
     said = ""
     while True:
-        counts = await client.stats(sequence.id)
+        counts = await client.sequences.statistics(sequence.id)
         if (line := sentence(counts)) != said:
             said = line
             output.print(plain(line), soft_wrap=True)
@@ -91,7 +91,7 @@ async def _lines(client: Client, sequence: SequenceSummary, interval: float) -> 
 
 def has_ended(counts: EnrollmentCounts) -> bool:
     """Whether nothing of it is under way; a sequence without enrollments has nothing to wait for."""
-    return counts.running == 0
+    return counts.active + counts.paused == 0
 
 
 def picture(sequence: SequenceSummary, counts: SequenceStats) -> Group:
