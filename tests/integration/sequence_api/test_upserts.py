@@ -35,6 +35,12 @@ async def test_a_put_takes_over_the_contact_with_its_address_unless_that_has_ano
     assert problem["field"] == "email"
 
 
+async def test_a_put_that_clashes_is_a_conflict_whatever_the_other_contact_is_called(tenant: Tenant) -> None:
+    await tenant.contact(email="ada@people.example", external_id="needs-review")
+    problem = await tenant.refused("PUT", "/contacts/external/7", 409, json=ADA)
+    assert (problem["code"], problem["field"]) == ("taken", "external_id")
+
+
 async def test_many_puts_at_once_make_one_contact(tenant: Tenant) -> None:
     answers = await asyncio.gather(*(tenant.ask("PUT", "/contacts/external/7", json=ADA) for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]

@@ -51,7 +51,6 @@ _BLANK: Final[Mapping[str, Any]] = {
     "attributes": {},
 }
 _ROUNDS: Final = 5
-_FIELDS_AT_ODDS: Final = frozenset({"email", "external_id"})
 
 
 @dataclass(slots=True)
@@ -74,10 +73,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an item does not go in."""
+    """Why an item does not go in. conflict: for what other contacts are, not for what it says."""
 
     field: str
     reason: str
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +90,35 @@ class Change:
     same: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The contacts that items may be about, by what they are found by."""
+
+    by_external_id: Mapping[str, Mapping[str, Any]]
+    by_email: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "Standing":
+        """Rows in which no external id and no address is there twice."""
+        listed = list(rows)
+        return cls({row["external_id"]: row for row in listed}, {row["email"]: row for row in listed})
+
+
 @dataclass(slots=True)
 class _Batch:
-    """The items that are not settled yet, and what became of the others."""
+    """The items that are not settled yet, by number, and what became of the others."""
 
-    pending: list[Item]
+    pending: dict[int, Item]
     rows: dict[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     refused: dict[int, Refusal] = field(default_factory=dict)
 
     def settle(self, number: int, result: str, row: Mapping[str, Any]) -> None:
         self.rows[number] = result, row
-        self._drop(number)
+        del self.pending[number]
 
     def refuse(self, number: int, refusal: Refusal) -> None:
         self.refused[number] = refusal
-        self._drop(number)
-
-    def _drop(self, number: int) -> None:
-        self.pending = [item for item in self.pending if item.number != number]
+        del self.pending[number]
 
 
 async def put(work: Work, external_id: str, wanted: ContactUpsert) -> ContactUpserted:
@@ -115,10 +126,10 @@ async def put(work: Work, external_id: str, wanted: ContactUpsert) -> ContactUps
     values = wanted.model_dump(exclude_unset=True)
     if values.get("external_id", external_id) != external_id:
         raise InvalidFieldError("external_id", "is another one than the path names")
-    batch = _Batch([Item(0, values | {"external_id": external_id})])
+    batch = _Batch({0: Item(0, values | {"external_id": external_id})})
     await _run(work, batch)
     if (refusal := batch.refused.get(0)) is not None:
-        if refusal.field in _FIELDS_AT_ODDS and "needs" not in refusal.reason:
+        if refusal.conflict:
             raise ConflictError("taken", refusal.reason, field=refusal.field)
         raise InvalidFieldError(refusal.field, refusal.reason)
     result, row = batch.rows[0]
@@ -127,11 +138,11 @@ async def put(work: Work, external_id: str, wanted: ContactUpsert) -> ContactUps
 
 async def run_batch(work: Work, raw_items: Sequence[Any]) -> ContactBatchDone:
     """Each item by itself: those that are refused do not hold up the others."""
-    batch = _Batch([])
+    batch = _Batch({})
     for number, raw in enumerate(raw_items):
         match _read(number, raw):
             case Item() as item:
-                batch.pending.append(item)
+                batch.pending[number] = item
             case Refusal() as refusal:
                 batch.refused[number] = refusal
     await _run(work, batch)
@@ -157,23 +168,24 @@ def _read(number: int, raw: Any) -> Item | Refusal:
 
 async def _run(work: Work, batch: _Batch) -> None:
     await _check(work, batch)
-    for number, refusal in repeated(batch.pending).items():
+    for number, refusal in repeated(batch.pending.values()).items():
         batch.refuse(number, refusal)
     for _ in range(_ROUNDS):
         if not batch.pending:
             return
         await _round(work, batch)
-    for item in list(batch.pending):
-        batch.refuse(item.number, Refusal("email", "others changed the contact all the while; send it again"))
+    for number in list(batch.pending):
+        said = "others changed the contact all the while; send it again"
+        batch.refuse(number, Refusal("email", said, conflict=True))
 
 
 async def _check(work: Work, batch: _Batch) -> None:
     """What only the tenant's data can refuse: types of attributes, accounts."""
     types = await attributes.types(work, "contact")
     no_accounts = await accounts.unknown(
-        work, (item.values["account_id"] for item in batch.pending if item.values.get("account_id"))
+        work, (item.values["account_id"] for item in batch.pending.values() if item.values.get("account_id"))
     )
-    for item in list(batch.pending):
+    for item in list(batch.pending.values()):
         try:
             if "attributes" in item.values:
                 item.values["attributes"] = fitted(types, item.values["attributes"])
@@ -199,12 +211,13 @@ def repeated(items: Iterable[Item]) -> dict[int, Refusal]:
 
 async def _round(work: Work, batch: _Batch) -> None:
     """Settle what can be settled now. What somebody else was quicker with stays for the next round."""
-    named = [item.external_id for item in batch.pending if item.external_id is not None]
-    addresses = [item.email for item in batch.pending if item.email is not None]
-    standing = [dict(row) for row in await work.all(_SQL.lock_upserted, named, addresses)]
-    by_id = {row["id"]: row for row in standing}
+    items = list(batch.pending.values())
+    named = [item.external_id for item in items if item.external_id is not None]
+    addresses = [item.email for item in items if item.email is not None]
+    rows = [dict(row) for row in await work.all(_SQL.lock_upserted, named, addresses)]
+    standing, by_id = Standing.of(rows), {row["id"]: row for row in rows}
     changes: dict[UUID, tuple[int, Change]] = {}
-    for item in list(batch.pending):
+    for item in items:
         match decide(item, standing):
             case Refusal() as refusal:
                 batch.refuse(item.number, refusal)
@@ -227,14 +240,15 @@ async def _round(work: Work, batch: _Batch) -> None:
         batch.settle(changes[row["id"]][0], "updated", dict(row))
 
 
-def decide(item: Item, standing: Sequence[Mapping[str, Any]]) -> Change | Refusal:
+def decide(item: Item, standing: Standing) -> Change | Refusal:
     """What an item does, given the contacts that have its external id or its address."""
-    own = next((row for row in standing if item.external_id and row["external_id"] == item.external_id), None)
-    holder = next((row for row in standing if item.email and row["email"] == item.email), None)
+    own = standing.by_external_id.get(item.external_id) if item.external_id else None
+    holder = standing.by_email.get(item.email) if item.email else None
     if own is not None and holder is not None and holder["id"] != own["id"]:
-        return Refusal("email", "another contact has this address")
+        return Refusal("email", "another contact has this address", conflict=True)
     if own is None and holder is not None and item.external_id and holder["external_id"] is not None:
-        return Refusal("external_id", f"the contact with this address has the external id {holder['external_id']!r}")
+        said = f"the contact with this address has the external id {holder['external_id']!r}"
+        return Refusal("external_id", said, conflict=True)
     found = own or holder
     if found is None:
         if not item.email:
