@@ -12,7 +12,7 @@ from postroad_sequence_api.webhooks.destinations import Reach, Resolver
 from postroad_sequence_api.webhooks.posting import Poster
 from postroad_sequence_api.webhooks.schedule import JITTER, LONGEST_WAIT, PAUSES, pause_after
 from postroad_stack.eventually import eventually
-from tests.integration.sequence_api.receivers import INSIDE, OUTSIDE, canary, receiver
+from tests.integration.sequence_api.receivers import INSIDE, OUTSIDE, answer, canary, receiver
 from tests.integration.sequence_api.spellings import MALFORMED_URLS, PRIVATE_URLS, PUBLIC_URLS
 
 PUBLIC_ADDRESS = "93.184.215.14"
@@ -57,7 +57,7 @@ def test_a_public_url_is_taken(url: str) -> None:
 
 async def test_no_spelling_is_dialed_even_when_it_is_registered() -> None:
     """As if a check at registration had been passed by: the connection itself is refused."""
-    async with canary() as inside, Poster(Reach(), Resolver(), timeout_seconds=2) as poster:
+    async with canary() as inside, Poster(Reach(), Resolver(2), timeout_seconds=2) as poster:
         for url in PRIVATE_URLS:
             try:
                 target = URL(url.format(port=inside.port))
@@ -70,7 +70,7 @@ async def test_no_spelling_is_dialed_even_when_it_is_registered() -> None:
 
 
 async def test_the_canary_is_not_blind() -> None:
-    async with canary() as inside, Poster(Reach.parse(INSIDE), Resolver(), timeout_seconds=2) as poster:
+    async with canary() as inside, Poster(Reach.parse(INSIDE), Resolver(2), timeout_seconds=2) as poster:
         await poster.post(URL(f"https://localhost:{inside.port}/"), b"{}", {})
         await poster.post(URL(f"http://localhost:{inside.port}/"), b"{}", {})
         await eventually(lambda: inside.connections >= 2)
@@ -106,7 +106,7 @@ async def test_plain_http_goes_to_trusted_networks_only() -> None:
 async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     async with canary() as inside, receiver() as outside:
         monkeypatch.setenv(proxy, f"http://{INSIDE}:{inside.port}")
-        async with Poster(Reach.parse("127.0.0.0/8"), Resolver(), timeout_seconds=5) as poster:
+        async with Poster(Reach.parse("127.0.0.0/8"), Resolver(2), timeout_seconds=5) as poster:
             assert (await poster.post(URL(outside.url), b"{}", {})).status == 204
         assert inside.connections == 0
 
@@ -115,6 +115,16 @@ def test_pauses_follow_the_schedule_with_jitter_and_come_to_an_end() -> None:
     assert [pause_after(n, lambda: 0.0) for n in range(1, len(PAUSES) + 2)] == [*PAUSES, None]
     assert pause_after(1, lambda: 1.0) == PAUSES[0] * (1 + JITTER)
     assert sum(PAUSES, timedelta()) > timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    "value", ["soon", "-5", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999", f"Mon, 01 Jan {10**30} 00:00:00 GMT"]
+)
+async def test_a_wait_that_is_no_date_and_no_number_is_an_answer_without_one(value: str) -> None:
+    async with receiver() as outside, Poster(Reach.parse(OUTSIDE), Resolver(1), timeout_seconds=5) as poster:
+        outside.behave = answer(503, Retry_After=value)
+        refused = await poster.post(URL(outside.url), b"{}", {})
+    assert (refused.status, refused.error, refused.retry_after) == (503, "HTTP 503", None)
 
 
 def test_a_receiver_may_ask_for_a_longer_pause_within_bounds() -> None:

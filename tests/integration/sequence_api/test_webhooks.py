@@ -45,16 +45,43 @@ WORKING = {
     "POSTROAD_SEQUENCE_API_WEBHOOK_WORKERS": "8",
     "POSTROAD_SEQUENCE_API_WEBHOOK_TRUSTED_NETWORKS": OUTSIDE,
 }
+CONNECTIONS = 10
+"""Of the process to its database."""
 LEASE = timedelta(seconds=46)
 """One second of a post, and the margin."""
 
 
+class Names:
+    """What the process's name server says; None: it does not answer. Other names are the machine's."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "names.json"
+        self._asked = directory / "asked"
+        self.say({})
+
+    def say(self, names: dict[str, str | None]) -> None:
+        written = self.file.with_suffix(".new")
+        written.write_text(json.dumps(names))
+        written.replace(self.file)
+
+    def asked(self) -> int:
+        """How many have waited, or wait, for an answer."""
+        return len(self._asked.read_text().splitlines()) if self._asked.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Names:
+    return Names(tmp_path_factory.mktemp("names"))
+
+
 @pytest.fixture(scope="module")
 def process(
-    module_database: Database, module_vhost: str, tmp_path_factory: pytest.TempPathFactory
+    module_database: Database, module_vhost: str, tmp_path_factory: pytest.TempPathFactory, names: Names
 ) -> Iterator[Process]:
     """One process that posts, for tenants of the tests' own. The clock of its database only goes on."""
-    started = start(module_database, module_vhost, tmp_path_factory.mktemp("webhooks") / "log", **WORKING)
+    log, program = tmp_path_factory.mktemp("webhooks") / "log", [sys.executable, str(HERE / "rebinding_process.py")]
+    settings = {**WORKING, "POSTROAD_TEST_NAMES": str(names.file)}
+    started = start(module_database, module_vhost, log, program=program, **settings)
     yield started
     asyncio.run(started.kill())
 
@@ -472,6 +499,25 @@ async def test_answers_are_read_in_bounds_and_what_they_say_is_kept(tenant: Tena
     Webhook(subscription["secret"]).verify(received.body, received.headers)
 
 
+async def test_a_test_of_what_cannot_be_posted_says_why(
+    tenant: Tenant, outside: Receiver, admin: asyncpg.Connection
+) -> None:
+    """Settings may allow less than when the URL was registered; a key of the key ring may be gone."""
+    subscription = await subscribe(tenant, outside.url)
+    spoil = "UPDATE sequence.webhook_subscriptions SET {} WHERE subscription_id = $1"
+    for change, said in (
+        ("secret_sealed = 'spoiled'", "the secret cannot be read: rotate it"),
+        ("url = 'https://10.0.0.1/'", "the URL must have a public address"),
+    ):
+        await admin.execute(spoil.format(change), UUID(subscription["id"]))
+        result = await tenant.call("POST", f"/webhook-subscriptions/{subscription['id']}/test")
+        assert (result["delivered"], result["status"], result["error"]) == (False, None, said)
+    outside.behave = answer(503, Retry_After="Mon, 01 Jan 2024 00:00:00 +99999999999999999999")
+    other = await subscribe(tenant, outside.url)
+    result = await tenant.call("POST", f"/webhook-subscriptions/{other['id']}/test")
+    assert (result["delivered"], result["error"]) == (False, "HTTP 503")
+
+
 async def test_while_secrets_rotate_both_verify_and_then_only_the_new_one(
     tenant: Tenant, outside: Receiver, admin: asyncpg.Connection
 ) -> None:
@@ -540,44 +586,49 @@ async def test_a_url_that_leads_inside_is_refused_at_registration(
 
 
 async def test_a_name_that_is_rebound_to_a_private_address_is_not_dialed(
-    module_database: Database,
-    module_vhost: str,
-    admin: asyncpg.Connection,
-    tmp_path: Path,
-    outside: Receiver,
-    inside: Canary,
-    process: Process,
+    tenant: Tenant, outside: Receiver, inside: Canary, broker: Broker, admin: asyncpg.Connection, names: Names
 ) -> None:
-    """A whole process whose name server turns on it after the registration, and comes back to its senses."""
-    names = tmp_path / "names.json"
-    names.write_text(json.dumps({"rebind.example.com": OUTSIDE}))
-    settings = {**WORKING, "POSTROAD_TEST_NAMES": str(names)}
-    program = [sys.executable, str(HERE / "rebinding_process.py")]
-    process.stop()  # or it would post this tenant's events, with the names of the machine
-    rebinding = start(module_database, module_vhost, tmp_path / "log", program=program, **settings)
-    try:
-        async with (
-            httpx.AsyncClient(timeout=30) as http,
-            await Broker.connect(module_vhost, name="rebinding") as broker,
-        ):
-            tenant = await new_tenant(await api_of(rebinding, http, module_vhost), admin)
-            subscription = await subscribe(tenant, f"http://rebind.example.com:{outside.port}/", "message.opened")
-            trap = await subscribe(tenant, f"http://rebind.example.com:{inside.port}/", "message.opened")
-            names.write_text(json.dumps({"rebind.example.com": INSIDE}))
-            await broker.publish(opened(tenant))
-            [waiting] = await settled_to(tenant, subscription, "pending")
-            await settled_to(tenant, trap, "pending")
-            assert waiting["last_error"] == "the host has no public address"
-            assert outside.log == []
-            names.write_text(json.dumps({"rebind.example.com": OUTSIDE}))
-            await travel(admin, timedelta(seconds=10))
+    """A name server that turns on a whole process after the registration, and comes back to its senses."""
+    names.say({"rebind.example.com": OUTSIDE})
+    subscription = await subscribe(tenant, f"http://rebind.example.com:{outside.port}/", "message.opened")
+    trap = await subscribe(tenant, f"http://rebind.example.com:{inside.port}/", "message.opened")
+    names.say({"rebind.example.com": INSIDE})
+    await broker.publish(opened(tenant))
+    [waiting] = await settled_to(tenant, subscription, "pending")
+    await settled_to(tenant, trap, "pending")
+    assert waiting["last_error"] == "the host has no public address"
+    assert outside.log == []
+    names.say({"rebind.example.com": OUTSIDE})
+    await travel(admin, timedelta(seconds=10))
 
+    await outside.received(1)
+
+    assert inside.connections == 0
+
+
+async def test_while_a_name_server_does_not_answer_requests_and_deliveries_go_on(
+    tenant: Tenant, outside: Receiver, broker: Broker, names: Names
+) -> None:
+    """More registrations than the process has connections, or threads for them, wait for a tenant's name server."""
+    url = f"http://silent.example.com:{outside.port}/"
+    names.say({"hooks.example.com": OUTSIDE, "silent.example.com": None})
+    standing = await subscribe(tenant, f"http://hooks.example.com:{outside.port}/", "message.opened")
+    path, tag = f"/webhook-subscriptions/{standing['id']}", {"If-Match": f'"{standing["revision"]}"'}
+    async with asyncio.TaskGroup() as waiting:
+        tasks = [waiting.create_task(subscribe(tenant, url, "webhook.disabled")) for _ in range(CONNECTIONS + 7)]
+        edit = waiting.create_task(tenant.call("PATCH", path, json={"url": url}, headers=tag))
+        try:
+            await eventually(lambda: names.asked() >= CONNECTIONS)
+
+            assert (await shown(tenant, standing))["url"] == standing["url"]
+            await broker.publish(opened(tenant))
             await outside.received(1)
 
-            assert inside.connections == 0
-    finally:
-        await rebinding.kill()
-        process.cont()
+            assert not any(task.done() for task in [*tasks, edit])
+        finally:
+            names.say({"hooks.example.com": OUTSIDE, "silent.example.com": OUTSIDE})
+    assert (edit.result()["url"], edit.result()["revision"]) == (url, standing["revision"] + 1)
+    await tenant.refused("PATCH", path, 412, json={"url": url}, headers=tag)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,10 @@ WEBHOOKS_PERIOD: Final = timedelta(seconds=1)
 WEBHOOK_LEASE_MARGIN: Final = timedelta(seconds=45)
 """From the end of a post's time to the end of its lease: to settle, also across a failover of the database."""
 
+_ASKED_NAMES: Final = 16
+"""Names that requests (registrations, tests) have looked up at once: those of deliveries do not wait for them."""
+_THREADS_PER_POST: Final = 2
+"""A look-up may outlast its post: it keeps its thread until the system gives it up."""
 _EVERY_SECOND: Final = timedelta(seconds=1)
 _EVERY_MINUTE: Final = timedelta(minutes=1)
 
@@ -51,10 +55,11 @@ async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
         for wake in wakes:
             wake.set()
 
-    poster = Poster(
-        Reach.parse(settings.webhook_trusted_networks), Resolver(), timeout_seconds=settings.webhook_timeout_seconds
-    )
-    async with poster, Deliveries(service.pool, keyring, poster, _terms(settings)) as deliveries:
+    async with (
+        _poster(settings, _ASKED_NAMES) as poster,
+        _poster(settings, _THREADS_PER_POST * max(1, settings.webhook_workers)) as posting,
+        Deliveries(service.pool, keyring, posting, _terms(settings)) as deliveries,
+    ):
         context = Context(
             settings=settings,
             pool=service.pool,
@@ -94,6 +99,14 @@ def _send_webhooks(service: Service[SequenceApiSettings], deliveries: Deliveries
         service.repeat(deliveries, WEBHOOKS_PERIOD, "webhooks", wake=deliveries.woken)
     keep = timedelta(days=settings.webhook_keep_days)
     service.repeat(partial(forget_old_deliveries, service.pool, keep=keep), _EVERY_MINUTE, "old webhooks")
+
+
+def _poster(settings: SequenceApiSettings, names_at_once: int) -> Poster:
+    return Poster(
+        Reach.parse(settings.webhook_trusted_networks),
+        Resolver(names_at_once),
+        timeout_seconds=settings.webhook_timeout_seconds,
+    )
 
 
 def _terms(settings: SequenceApiSettings) -> Terms:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from postroad_sequence_api.context import Context, Desk, Work
+from postroad_sequence_api.context import Context, Desk, Last, Work
 from postroad_sequence_api.models.base import Page, Pick
 from postroad_sequence_api.models.webhook_subscriptions import (
     SecretRotation,
@@ -21,9 +21,9 @@ from postroad_sequence_api.services import webhook_subscriptions
 _ONE_DAY = SecretRotation()
 
 
-async def create(work: Work, context: Context, body: WebhookSubscriptionNew) -> WebhookSubscriptionMade:
+async def create(desk: Desk, body: WebhookSubscriptionNew) -> Last[WebhookSubscriptionMade]:
     """Subscribe a URL to events. The secret that signs them is shown this once."""
-    return await webhook_subscriptions.create(work, body, context)
+    return await webhook_subscriptions.create(desk, body)
 
 
 async def list_(work: Work, query: Pick) -> Page[WebhookSubscription]:
@@ -37,10 +37,10 @@ async def get(work: Work, webhook_subscription_id: UUID) -> WebhookSubscription:
 
 
 async def change(
-    work: Work, context: Context, webhook_subscription_id: UUID, body: WebhookSubscriptionChange
-) -> WebhookSubscription:
+    desk: Desk, webhook_subscription_id: UUID, body: WebhookSubscriptionChange
+) -> Last[WebhookSubscription]:
     """Change a webhook subscription. Enabled again, it gets what waited."""
-    return await webhook_subscriptions.change(work, webhook_subscription_id, body, context)
+    return await webhook_subscriptions.change(desk, webhook_subscription_id, body)
 
 
 async def delete(desk: Desk, webhook_subscription_id: UUID) -> None:
@@ -57,7 +57,7 @@ async def rotate_secret(
     work: Work, context: Context, webhook_subscription_id: UUID, body: SecretRotation = _ONE_DAY
 ) -> WebhookSubscriptionMade:
     """Sign with a new secret, shown this once; the old one signs too until the overlap is over."""
-    return await webhook_subscriptions.rotate_secret(work, webhook_subscription_id, body, context)
+    return await webhook_subscriptions.rotate_secret(work, webhook_subscription_id, body, context.keyring)
 
 
 async def deliveries(work: Work, webhook_subscription_id: UUID, query: WebhookDeliveryPick) -> Page[WebhookDelivery]:

@@ -1,6 +1,5 @@
 """Webhook subscriptions: where a tenant wants to be told of events, and how the telling goes."""
 
-import time
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -9,7 +8,8 @@ import orjson
 
 from postroad_common.db import queries
 from postroad_common.ids import new_id
-from postroad_sequence_api.context import Context, Desk, Work
+from postroad_common.sealing import KeyRing
+from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.errors import ConflictError, InvalidFieldError, NotFoundError
 from postroad_sequence_api.models.base import Page, Pick, page_of
 from postroad_sequence_api.models.webhook_subscriptions import (
@@ -27,8 +27,9 @@ from postroad_sequence_api.models.webhook_subscriptions import (
     WebhookTestResult,
 )
 from postroad_sequence_api.webhooks import happenings
-from postroad_sequence_api.webhooks.secrets import seal, unseal
-from postroad_sequence_api.webhooks.signing import new_secret, signed
+from postroad_sequence_api.webhooks.secrets import seal
+from postroad_sequence_api.webhooks.signed_posts import Target, post_signed
+from postroad_sequence_api.webhooks.signing import new_secret
 
 _SQL: Final = queries("postroad_sequence_api", "webhook_subscriptions")
 _DELIVERIES: Final = queries("postroad_sequence_api", "webhook_deliveries")
@@ -38,8 +39,13 @@ REPLAY_AT_ONCE: Final = 10_000
 _DELETE_AT_ONCE: Final = 5000
 
 
-async def create(work: Work, new: WebhookSubscriptionNew, context: Context) -> WebhookSubscriptionMade:
+async def create(desk: Desk, new: WebhookSubscriptionNew) -> Last[WebhookSubscriptionMade]:
     """A subscription with a secret of its own; it is told of what happens from now on."""
+    url = await _checked(desk, new.url)
+    return Last(lambda work: _insert(work, new, url, desk.context.keyring))
+
+
+async def _insert(work: Work, new: WebhookSubscriptionNew, url: str, keyring: KeyRing) -> WebhookSubscriptionMade:
     if await work.value(_SQL.count_subscriptions) >= MOST_PER_TENANT:
         said = f"A tenant has at most {MOST_PER_TENANT} webhook subscriptions."
         raise ConflictError("too_many", said, limit=MOST_PER_TENANT)
@@ -47,10 +53,10 @@ async def create(work: Work, new: WebhookSubscriptionNew, context: Context) -> W
     await work.do(
         _SQL.insert_subscription,
         subscription_id,
-        await _checked(new.url, context),
+        url,
         list(dict.fromkeys(new.event_types)),
         new.description,
-        seal(context.keyring, work.tenant_id, subscription_id, secret),
+        seal(keyring, work.tenant_id, subscription_id, secret),
         new.enabled,
     )
     return await _made(work, subscription_id, secret)
@@ -70,11 +76,15 @@ async def listed(work: Work, pick: Pick) -> Page[WebhookSubscription]:
     return page_of((WebhookSubscription.of(row) for row in rows), pick.limit)
 
 
-async def change(
-    work: Work, subscription_id: UUID, wanted: WebhookSubscriptionChange, context: Context
-) -> WebhookSubscription:
+async def change(desk: Desk, subscription_id: UUID, wanted: WebhookSubscriptionChange) -> Last[WebhookSubscription]:
     """Change what is named, keep the rest. Enabling it posts what waits."""
-    url = await _checked(wanted.url, context) if "url" in wanted.model_fields_set else None
+    url = await _checked(desk, wanted.url) if "url" in wanted.model_fields_set else None
+    return Last(lambda work: _update(work, subscription_id, wanted, url))
+
+
+async def _update(
+    work: Work, subscription_id: UUID, wanted: WebhookSubscriptionChange, url: str | None
+) -> WebhookSubscription:
     standing = await work.find(_SQL.lock_subscription, subscription_id)
     if standing is None:
         raise NotFoundError("webhook subscription")
@@ -103,11 +113,11 @@ async def delete(desk: Desk, subscription_id: UUID) -> None:
 
 
 async def rotate_secret(
-    work: Work, subscription_id: UUID, rotation: SecretRotation, context: Context
+    work: Work, subscription_id: UUID, rotation: SecretRotation, keyring: KeyRing
 ) -> WebhookSubscriptionMade:
     """Sign with a new secret, and for a while with the old one too."""
     secret = new_secret()
-    sealed = seal(context.keyring, work.tenant_id, subscription_id, secret)
+    sealed = seal(keyring, work.tenant_id, subscription_id, secret)
     overlap = timedelta(hours=rotation.overlap_hours)
     if await work.value(_SQL.rotate_secret, subscription_id, sealed, overlap) is None:
         raise NotFoundError("webhook subscription")
@@ -116,17 +126,14 @@ async def rotate_secret(
 
 async def test(desk: Desk, subscription_id: UUID) -> WebhookTestResult:
     """Post a webhook.test event now, also to one that is disabled; what came back."""
-    context = desk.context
     async with desk.work() as work:
         row = await work.find(_SQL.signing_secrets, subscription_id)
     if row is None:
         raise NotFoundError("webhook subscription")
     sealed = (row["secret_sealed"], row["previous_secret_sealed"])
-    keys = unseal(context.keyring, desk.tenant_id, subscription_id, sealed)
+    target = Target(desk.tenant_id, subscription_id, row["url"], sealed)
     event = happenings.event("webhook.test", new_id(), row["now"], desk.tenant_id, {"subscription_id": subscription_id})
-    body = event.body()
-    headers = signed(str(event.id), int(time.time()), body, keys)
-    answer = await context.poster.post(context.poster.reach.read(row["url"]), body, headers)
+    answer = await post_signed(desk.context.poster, desk.context.keyring, target, event.id, event.body())
     return WebhookTestResult(
         delivered=answer.error is None,
         latency_ms=round(answer.seconds * 1000),
@@ -175,8 +182,9 @@ async def _made(work: Work, subscription_id: UUID, secret: str) -> WebhookSubscr
     return WebhookSubscriptionMade.of(row, secret=secret)
 
 
-async def _checked(url: str, context: Context) -> str:
+async def _checked(desk: Desk, url: str) -> str:
+    """The URL as it is dialed. The host's name server is the tenant's: no transaction may wait for it."""
     try:
-        return str(await context.poster.check(url))
+        return str(await desk.context.poster.check(url))
     except ValueError as error:
         raise InvalidFieldError("url", str(error)) from error

@@ -17,7 +17,6 @@ import structlog
 from asyncpg import Pool, Record
 
 from postroad_common.db import AnyConnection, queries, transaction
-from postroad_common.errors import SealError
 from postroad_common.faults import reach
 from postroad_common.ids import new_id
 from postroad_common.loops import is_outage
@@ -33,8 +32,7 @@ from postroad_sequence_api.webhooks import happenings
 from postroad_sequence_api.webhooks.posting import Answer, Poster
 from postroad_sequence_api.webhooks.recording import record
 from postroad_sequence_api.webhooks.schedule import SERIES_ENDS_AFTER, asked_wait, pause_after
-from postroad_sequence_api.webhooks.secrets import unseal
-from postroad_sequence_api.webhooks.signing import signed
+from postroad_sequence_api.webhooks.signed_posts import Target, post_signed
 
 _SQL: Final = queries("postroad_sequence_api", "webhook_deliveries")
 _log = structlog.get_logger()
@@ -69,15 +67,12 @@ class Terms:
 class Claim:
     """A delivery that is ours until its lease ends."""
 
-    tenant_id: UUID
+    target: Target
     delivery_id: UUID
-    subscription_id: UUID
     event_id: UUID
     body: bytes
     attempt: int
     failures: int
-    url: str
-    sealed: tuple[bytes, bytes | None]
     claimed_at: datetime
     give_up_at: float
     """When the lease ends, on this process's monotonic clock."""
@@ -137,9 +132,7 @@ class Deliveries:
     async def _claim(self, tenants: list[UUID], room: int) -> list[Claim]:
         terms, began = self._terms, time.monotonic()
         async with transaction(self._pool, tenants) as conn:
-            rows = await conn.fetch(
-                _SQL.claim, tenants, room, terms.per_subscription, terms.lease, room > terms.reserve
-            )
+            rows = await conn.fetch(_SQL.claim, tenants, room, terms.per_subscription, terms.lease, room > terms.reserve)
         for row in rows:
             if not row["failing"]:
                 WEBHOOK_LAG.observe(row["lag"].total_seconds())
@@ -153,25 +146,12 @@ class Deliveries:
             _log.error("a delivery was left to its lease", exc_info=error)
 
     async def _deliver(self, claim: Claim) -> None:
-        answer = await self._post(claim)
+        answer = await post_signed(self._poster, self._keyring, claim.target, claim.event_id, claim.body)
         WEBHOOK_SECONDS.observe(answer.seconds)
         if __debug__:
             reach("webhooks.answered")
         outcome = await self._until_lease_ends(claim, lambda: self._settle(claim, answer))
         WEBHOOK_ATTEMPTS.labels(outcome).inc()
-
-    async def _post(self, claim: Claim) -> Answer:
-        try:
-            url = self._poster.reach.read(claim.url)
-            keys = unseal(self._keyring, claim.tenant_id, claim.subscription_id, claim.sealed)
-        except ValueError as error:  # the settings allow less than when it was registered
-            return Answer(None, f"the URL {error}", "", 0.0)
-        except SealError:
-            _log.error("the secret of a webhook subscription cannot be opened", subscription=claim.subscription_id)
-            return Answer(None, "the secret cannot be read: rotate it", "", 0.0)
-        # The receiver compares with its own clock, so this is the time of day and not the database's.
-        headers = signed(str(claim.event_id), int(time.time()), claim.body, keys)
-        return await self._poster.post(url, claim.body, headers)
 
     async def _until_lease_ends(self, claim: Claim, settle: Callable[[], Awaitable[T]]) -> T:
         """Settle; while the database is away again and again, until the delivery is somebody else's."""
@@ -185,8 +165,8 @@ class Deliveries:
             await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
 
     async def _settle(self, claim: Claim, answer: Answer) -> str:
-        async with transaction(self._pool, claim.tenant_id) as conn:
-            key = (claim.tenant_id, claim.delivery_id)
+        async with transaction(self._pool, claim.target.tenant_id) as conn:
+            key = (claim.target.tenant_id, claim.delivery_id)
             if answer.error is None:
                 await conn.execute(_SQL.deliver, *key)
                 outcome = "delivered"
@@ -202,7 +182,7 @@ class Deliveries:
     async def _note_attempt(self, conn: AnyConnection, claim: Claim, answer: Answer) -> None:
         await conn.execute(
             _SQL.note_attempt,
-            claim.tenant_id,
+            claim.target.tenant_id,
             claim.delivery_id,
             claim.attempt,
             claim.claimed_at,
@@ -216,32 +196,32 @@ class Deliveries:
         """The subscription fails; for too long, or gone by its own word, it is disabled and the others are told."""
         for_long = await conn.fetchval(
             _SQL.note_failure,
-            claim.tenant_id,
-            claim.subscription_id,
+            claim.target.tenant_id,
+            claim.target.subscription_id,
             asked_wait(answer.retry_after),
             SERIES_ENDS_AFTER,
             self._terms.disable_after,
         )
         if answer.status == GONE:
-            await _disable(conn, claim, "gone")
+            await _disable(conn, claim.target, "gone")
         elif for_long:
-            await _disable(conn, claim, "failing")
+            await _disable(conn, claim.target, "failing")
 
 
-async def _disable(conn: AnyConnection, claim: Claim, reason: str) -> None:
-    row = await conn.fetchrow(_SQL.disable, claim.tenant_id, claim.subscription_id, reason)
+async def _disable(conn: AnyConnection, target: Target, reason: str) -> None:
+    row = await conn.fetchrow(_SQL.disable, target.tenant_id, target.subscription_id, reason)
     if row is None:
         return
     WEBHOOKS_DISABLED.labels(reason).inc()
     _log.warning(
         "a webhook subscription is disabled",
-        tenant=claim.tenant_id,
-        subscription=claim.subscription_id,
+        tenant=target.tenant_id,
+        subscription=target.subscription_id,
         reason=reason,
     )
-    data = {"subscription_id": claim.subscription_id, "url": row["url"], "reason": reason}
-    notice = happenings.event("webhook.disabled", new_id(), row["disabled_at"], claim.tenant_id, data)
-    await record(conn, claim.tenant_id, [notice])
+    data = {"subscription_id": target.subscription_id, "url": row["url"], "reason": reason}
+    notice = happenings.event("webhook.disabled", new_id(), row["disabled_at"], target.tenant_id, data)
+    await record(conn, target.tenant_id, [notice])
 
 
 async def forget_old_deliveries(pool: Pool, *, keep: timedelta) -> bool:
@@ -256,15 +236,17 @@ async def forget_old_deliveries(pool: Pool, *, keep: timedelta) -> bool:
 
 def _claim_of(row: Record, give_up_at: float) -> Claim:
     return Claim(
-        tenant_id=row["tenant_id"],
+        target=Target(
+            row["tenant_id"],
+            row["subscription_id"],
+            row["url"],
+            (row["secret_sealed"], row["previous_secret_sealed"]),
+        ),
         delivery_id=row["delivery_id"],
-        subscription_id=row["subscription_id"],
         event_id=row["event_id"],
         body=row["body"],
         attempt=row["attempt"],
         failures=row["failures"],
-        url=row["url"],
-        sealed=(row["secret_sealed"], row["previous_secret_sealed"]),
         claimed_at=row["claimed_at"],
         give_up_at=give_up_at,
     )

@@ -18,7 +18,6 @@ from postroad_common.addresses import is_public
 Network = IPv4Network | IPv6Network
 
 MAX_URL_LENGTH: Final = 2000
-_RESOLVING_THREADS: Final = 16
 _FIRST_FREE_PORT: Final = 1024
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
 _AUTHORITY: Final = re.compile(r"[^/]*//([^/?#]*).*", re.DOTALL)
@@ -110,10 +109,13 @@ class PrivateAddressError(OSError):
 
 
 class Resolver(AbstractResolver):
-    """The system's resolver in threads of its own: names that do not answer hold up nobody else's."""
+    """The system's resolver in so many threads of its own: names that do not answer hold up nobody else's.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVING_THREADS, thread_name_prefix="webhook-dns")
+    A look-up keeps its thread until the system gives it up, also when nobody waits for it any more.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="webhook-dns")
 
     @override
     async def resolve(
