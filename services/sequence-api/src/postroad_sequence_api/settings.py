@@ -81,7 +81,9 @@ class SequenceApiSettings(LinkSettings):
         description="How long the report of a job that has ended can be downloaded. Its file is deleted when it ends.",
     )
     webhook_workers: Annotated[int, Field(ge=0, le=500)] = Field(
-        default=40, description="Webhook events that this process posts at once; 0: it posts none."
+        default=40,
+        description="Webhook events that this process posts at once, at most three quarters of them for one tenant or "
+        "for what fails. 0: it posts none.",
     )
     webhook_concurrency: Annotated[int, Field(ge=1, le=50)] = Field(
         default=5,

@@ -39,21 +39,28 @@ WHERE NOT coalesce((SELECT held FROM views.hold), false);
 
 -- name: claim
 -- Takes deliveries whose time has come, each ours until its lease ends. A subscription has at most so many in flight, and
--- one that fails has one: what stalls holds up neither the others nor the pool. Its row is locked, so that two processes
--- do not both give it all its room.
--- $1 tenants, $2 how many at most, $3 in flight a subscription, $4 lease, $5 whether those that fail are served too.
+-- one that fails has one. Those that fail come last; before that, tenants take turns, whoever has fewer in flight first.
+-- The last $5 places are for tenants with fewer than that in flight and for what does not fail: so what stalls holds up
+-- neither the others nor the pool. A subscription's row is locked, so that two processes do not both give it all its room.
+-- $1 tenants, $2 how many at most, $3 in flight a subscription, $4 lease, $5 how many of $2 are the reserve.
 WITH clock AS MATERIALIZED (SELECT postroad.now() AS at),
 subscription AS MATERIALIZED (
-    SELECT s.tenant_id, s.subscription_id, s.url, s.secret_sealed, s.failing_since, clock.at,
+    SELECT s.tenant_id, s.subscription_id, s.url, s.secret_sealed, s.failing_since IS NOT NULL AS failing, clock.at,
            CASE WHEN s.previous_secret_until > clock.at THEN s.previous_secret_sealed END AS previous_secret_sealed,
            CASE WHEN s.failing_since IS NULL THEN $3::integer ELSE 1 END AS room
     FROM clock, sequence.webhook_subscriptions s
     WHERE s.tenant_id = ANY ($1::uuid[]) AND s.disabled_at IS NULL AND coalesce(s.held_until <= clock.at, true)
-      AND ($5::boolean OR s.failing_since IS NULL)
+      AND (s.failing_since IS NULL OR $2::integer > $5::integer)
       AND EXISTS (SELECT FROM sequence.webhook_deliveries d
                   WHERE d.tenant_id = s.tenant_id AND d.subscription_id = s.subscription_id
                     AND d.next_attempt_at <= clock.at)
     FOR NO KEY UPDATE OF s SKIP LOCKED
+),
+busy AS MATERIALIZED (
+    SELECT f.tenant_id, count(*) AS in_flight
+    FROM clock, sequence.webhook_deliveries f
+    WHERE f.tenant_id = ANY ($1::uuid[]) AND f.state = 'in_flight' AND f.next_attempt_at > clock.at
+    GROUP BY f.tenant_id
 ),
 due AS MATERIALIZED (
     SELECT s.*, d.delivery_id, d.next_attempt_at
@@ -66,16 +73,28 @@ due AS MATERIALIZED (
                                    AND f.state = 'in_flight' AND f.next_attempt_at > s.at), 0)
         FOR UPDATE SKIP LOCKED
     ) AS d
-    ORDER BY s.failing_since IS NOT NULL, d.next_attempt_at, d.delivery_id
+),
+turns AS (
+    SELECT due.*, coalesce(busy.in_flight, 0)
+               + row_number() OVER (PARTITION BY due.tenant_id ORDER BY failing, next_attempt_at, delivery_id) AS turn
+    FROM due LEFT JOIN busy USING (tenant_id)
+),
+places AS (
+    SELECT turns.*, row_number() OVER (ORDER BY failing, turn, next_attempt_at, delivery_id) AS place FROM turns
+),
+taken AS (
+    SELECT * FROM places
+    WHERE place <= $2::integer - $5::integer OR (NOT failing AND turn <= $5::integer)
+    ORDER BY place
     LIMIT $2::integer
 )
 UPDATE sequence.webhook_deliveries d
-SET state = 'in_flight', attempts = d.attempts + 1, next_attempt_at = due.at + $4::interval
-FROM due
-WHERE d.tenant_id = due.tenant_id AND d.delivery_id = due.delivery_id
-RETURNING d.tenant_id, d.delivery_id, d.subscription_id, d.event_id, d.body, d.attempts AS attempt, d.failures, due.url,
-          due.secret_sealed, due.previous_secret_sealed, due.at AS claimed_at, due.at - due.next_attempt_at AS lag,
-          due.failing_since IS NOT NULL AS failing;
+SET state = 'in_flight', attempts = d.attempts + 1, next_attempt_at = taken.at + $4::interval
+FROM taken
+WHERE d.tenant_id = taken.tenant_id AND d.delivery_id = taken.delivery_id
+RETURNING d.tenant_id, d.delivery_id, d.subscription_id, d.event_id, d.body, d.attempts AS attempt, d.failures, taken.url,
+          taken.secret_sealed, taken.previous_secret_sealed, taken.at AS claimed_at,
+          taken.at - taken.next_attempt_at AS lag, taken.failing;
 
 -- name: note_attempt
 -- What came of an attempt ($3) of a delivery ($2) that is still there.

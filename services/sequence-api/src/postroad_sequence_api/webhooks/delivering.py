@@ -59,7 +59,7 @@ class Terms:
 
     @property
     def reserve(self) -> int:
-        """Posts that are kept free for subscriptions which do not fail."""
+        """Posts that are kept free of subscriptions which fail, and of tenants who have as many in flight already."""
         return self.workers // 4
 
 
@@ -132,7 +132,7 @@ class Deliveries:
     async def _claim(self, tenants: list[UUID], room: int) -> list[Claim]:
         terms, began = self._terms, time.monotonic()
         async with transaction(self._pool, tenants) as conn:
-            rows = await conn.fetch(_SQL.claim, tenants, room, terms.per_subscription, terms.lease, room > terms.reserve)
+            rows = await conn.fetch(_SQL.claim, tenants, room, terms.per_subscription, terms.lease, terms.reserve)
         for row in rows:
             if not row["failing"]:
                 WEBHOOK_LAG.observe(row["lag"].total_seconds())
