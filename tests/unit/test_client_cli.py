@@ -196,6 +196,13 @@ def test_enroll_all_is_followed_to_its_end_and_says_what_became_of_everybody(api
     assert api.bodies("POST", f"{ENROLL}/bulk") == [{"all": True}]
 
 
+def test_enroll_by_filter_sends_the_filter_as_it_is(api: FakeApi) -> None:
+    api.answer("POST", f"{ENROLL}/bulk", JOB, status=202)
+    api.answer("GET", JOB_PATH, ENROLLED)
+    assert "290 enrolled" in said("enroll", "Onboarding", "--filter", 'attributes.plan = "pro"')
+    assert api.bodies("POST", f"{ENROLL}/bulk") == [{"filter": 'attributes.plan = "pro"'}]
+
+
 def test_enroll_sends_a_file_as_it_is_and_points_to_the_report_of_whom_it_did_not_find(
     api: FakeApi, tmp_path: Path
 ) -> None:
@@ -223,7 +230,7 @@ def test_somebody_unknown_stops_an_enroll_before_anybody_is_enrolled(api: FakeAp
     assert [asked.method for asked in api.asked] == ["GET", "GET", "GET"]
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all", "--contact", "ada@example.com")])
+@pytest.mark.parametrize("arguments", [(), ("--all", "--contact", "ada@example.com"), ("--all", "--filter", "opened")])
 def test_enroll_wants_exactly_one_way_of_saying_whom(api: FakeApi, arguments: tuple[str, ...]) -> None:
     assert "Say whom to enroll" in said("enroll", "Onboarding", *arguments, code=2)
 

@@ -59,8 +59,8 @@ def import_of(sequence: Any) -> str:
     return f"/sequences/{sequence['id']}/enrollments/import"
 
 
-async def enroll_all(tenant: Tenant, sequence: Any) -> Imported:
-    job = await tenant.call("POST", bulk_of(sequence), json={"all": True}, expect=202)
+async def enroll_many(tenant: Tenant, sequence: Any, **whom: Any) -> Imported:
+    job = await tenant.call("POST", bulk_of(sequence), json=whom, expect=202)
     return await tenant.until_imported(job["id"])
 
 
@@ -80,7 +80,7 @@ async def enrolled_in(tenant: Tenant, sequence: Any) -> dict[str, str]:
     return {str(row["contact_id"]): str(row["enrollment_id"]) for row in rows}
 
 
-@pytest.mark.parametrize("way", ["all", pytest.param("file", marks=pytest.mark.prove)])
+@pytest.mark.parametrize("way", ["filter", pytest.param("file", marks=pytest.mark.prove)])
 @pytest.mark.timeout(900 if FULL else 120)
 async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tells_of_everybody(
     database: Database, vhost: str, tmp_path: Path, way: str
@@ -117,8 +117,9 @@ async def begun(
             else one
             for one in crowd
         ]
-        if way == "all":
-            await tenant.call("POST", bulk_of(sequence), json={"all": True}, expect=202)
+        if way == "filter":
+            filter_ = 'domain = "people.example" and created_at within 1h'
+            await tenant.call("POST", bulk_of(sequence), json={"filter": filter_}, expect=202)
         else:
             text = "External ID,note\n" + "".join(f"{one.external_id},x\n" for one in expected)
             await tenant.call("POST", import_of(sequence), **csv_of(text), expect=202)
@@ -147,20 +148,20 @@ async def test_bulk_enrollment_tells_the_scheduler_of_each_and_a_second_one_enro
 ) -> None:
     sequence = await tenant.sequence()
     await people(tenant, 1203)
-    first = await enroll_all(tenant, sequence)
+    first = await enroll_many(tenant, sequence, all=True)
     assert first.job["progress"] == {"done": 1203, "total": 1203, "unit": "contacts"}
     told = await outbox.received("enrollments.created.v1", 3)
     items = {item["contact_id"]: item["enrollment_id"] for body in told for item in body["items"]}
     assert items == await enrolled_in(tenant, sequence)
     assert sum(len(body["items"]) for body in told) == len(items)
-    again = await enroll_all(tenant, sequence)
+    again = await enroll_many(tenant, sequence, all=True)
     suppressed = first.job["counts"]["suppressed"]
     assert again.job["counts"] == {"already_active": 1203 - suppressed, "suppressed": suppressed}
     assert {row["contact_id"]: row["enrollment_id"] for row in again.report if row["enrollment_id"]} == items
 
 
 async def test_all_contacts_of_a_tenant_that_has_none_are_none(tenant: Tenant) -> None:
-    ended = await enroll_all(tenant, await tenant.sequence())
+    ended = await enroll_many(tenant, await tenant.sequence(), all=True)
     assert (ended.job["counts"], ended.report) == ({}, [])
 
 
@@ -242,13 +243,66 @@ async def test_bulk_enrollment_asked_for_twice_with_one_idempotency_key_is_one_j
     assert len((await tenant.call("GET", "/jobs"))["items"]) == 1
 
 
-async def test_one_asks_for_all_and_for_nothing_else(tenant: Tenant) -> None:
-    sequence = await tenant.sequence()
-    for body in ({}, {"all": False}, {"all": 1}, {"all": True, "contact_ids": [str(new_id())]}):
+async def test_one_says_whom_to_enroll_in_one_way(tenant: Tenant) -> None:
+    sequence, one = await tenant.sequence(), str(new_id())
+    bodies: list[dict[str, Any]] = [
+        {},
+        {"all": False},
+        {"all": 1},
+        {"all": True, "contact_ids": [one]},
+        {"all": True, "filter": "opened"},
+        {"filter": "opened", "contact_ids": [one]},
+        {"filter": None},
+        {"contact_ids": []},
+        {"contact_ids": [one] * 10_001},
+        {"contact_ids": ["somebody"]},
+    ]
+    for body in bodies:
         await tenant.refused("POST", bulk_of(sequence), 422, json=body)
 
 
-async def test_whoever_comes_later_is_not_enrolled_and_a_pause_fails_what_waits(
+async def test_a_filter_is_enrolled_chunk_by_chunk_also_when_enrolling_changes_whom_it_means(tenant: Tenant) -> None:
+    sequence, other = await tenant.sequence(), await tenant.sequence()
+    crowd = await people(tenant, 1200)
+    meant = [one for number, one in enumerate(crowd) if number % 2 == 0 and one.result == "enrolled"]
+    await tenant.admin.execute(
+        'UPDATE sequence.contacts SET attributes = \'{"plan": "pro"}\' WHERE contact_id = ANY ($1::uuid[])',
+        [one.contact_id for one in meant],
+    )
+    await tenant.enroll(other["id"], *(str(one.contact_id) for one in meant[:50]))
+    ended = await enroll_many(tenant, sequence, filter='attributes.plan = "pro" and not enrolled')
+    assert ended.job["counts"] == {"enrolled": len(meant) - 50}
+    assert ended.job["progress"] == {"done": len(meant) - 50, "total": len(meant) - 50, "unit": "contacts"}
+    assert set(await enrolled_in(tenant, sequence)) == {str(one.contact_id) for one in meant[50:]}
+
+
+async def test_a_filter_that_cannot_be_read_is_refused_at_once_with_the_place(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    problem = await tenant.refused("POST", bulk_of(sequence), 422, json={"filter": "opened and plan = 3"})
+    assert (problem["code"], problem["field"], problem["position"]) == ("invalid_filter", "filter", 11)
+    assert (await tenant.call("GET", "/jobs"))["items"] == []
+
+
+async def test_contacts_named_by_id_get_a_result_each_in_the_order_named(tenant: Tenant) -> None:
+    sequence = await tenant.sequence()
+    crowd = await people(tenant, 1100)
+    standing = crowd[0]
+    await tenant.enroll(sequence["id"], str(standing.contact_id))
+    stranger = str(new_id())
+    ids = [str(one.contact_id) for one in reversed(crowd)]
+    ended = await enroll_many(tenant, sequence, contact_ids=[stranger, *ids, ids[0]])
+    assert [row["contact_id"] for row in ended.report] == [stranger, *ids]
+    said = {row["contact_id"]: row["result"] for row in ended.report}
+    assert said == {str(one.contact_id): one.result for one in crowd} | {
+        str(standing.contact_id): "already_active",
+        stranger: "unknown",
+    }
+    assert ended.job["counts"] == dict(Counter(said.values()))
+    assert ended.job["progress"] == {"done": 1101, "total": 1101, "unit": "contacts"}
+    assert "contact_ids" not in ended.job["params"], "a job that is looked at often stays small"
+
+
+async def test_who_is_meant_is_a_matter_of_when_it_was_asked_for_and_a_pause_fails_what_waits(
     database: Database, vhost: str, tmp_path: Path
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
@@ -257,15 +311,23 @@ async def test_whoever_comes_later_is_not_enrolled_and_a_pause_fails_what_waits(
         httpx.AsyncClient(timeout=60) as http,
     ):
         tenant = await new_tenant(await api_of(idle, http, vhost), admin)
-        sequence, paused = await tenant.sequence(), await tenant.sequence()
-        before = await tenant.contact()
-        jobs = [await tenant.call("POST", bulk_of(one), json={"all": True}, expect=202) for one in (sequence, paused)]
+        sequence, timed, paused = [await tenant.sequence() for _ in range(3)]
+        before, changed = await tenant.contact(), await tenant.contact()
+        jobs = [
+            await tenant.call("POST", bulk_of(one), json=whom, expect=202)
+            for one, whom in (
+                (sequence, {"all": True}), (timed, {"filter": "updated_at < now"}), (paused, {"all": True})
+            )
+        ]  # fmt: skip
         await tenant.contact()
+        await tenant.call("PATCH", f"/contacts/{changed['id']}", json={"first_name": "Ada"})
         await tenant.call("POST", f"/sequences/{paused['id']}/pause")
         async with start(database, vhost, tmp_path / "busy"):
             await tenant.until_imported(jobs[0]["id"])
-            failed = await tenant.until_ended(jobs[1]["id"])
-        assert set(await enrolled_in(tenant, sequence)) == {before["id"]}
+            await tenant.until_imported(jobs[1]["id"])
+            failed = await tenant.until_ended(jobs[2]["id"])
+        assert set(await enrolled_in(tenant, sequence)) == {before["id"], changed["id"]}
+        assert set(await enrolled_in(tenant, timed)) == {before["id"]}, "updated before the request, not before the job"
         assert (failed["state"], failed["error"]["code"]) == ("failed", "sequence_not_active")
         assert await enrolled_in(tenant, paused) == {}
     await admin.close()

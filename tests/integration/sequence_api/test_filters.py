@@ -238,7 +238,7 @@ async def found_by(pool: asyncpg.Pool, text: str, page: int = 1000) -> list[UUID
     async with at_work(pool) as work:
         chosen = await selection.select(work, text)
         while True:
-            ids = await selection.contact_ids(work, chosen, after=found[-1] if found else None, limit=page)
+            ids = await selection.contact_ids(work, chosen, after=found[-1] if found else None, limit=page, patience=60)
             found += ids
             if len(ids) < page:
                 return found

@@ -608,18 +608,29 @@ class Enrollments:
             m.Enrolled,
         )
 
-    def bulk(self, sequence_id: UUID | str, *, all: Literal[True], idempotency_key: str | None = None) -> m.Job:
+    def bulk(
+        self,
+        sequence_id: UUID | str,
+        *,
+        all: Literal[True] | Unset = UNSET,
+        contact_ids: Iterable[UUID | str] | Unset = UNSET,
+        filter: str | Unset = UNSET,
+        idempotency_key: str | None = None,
+    ) -> m.Job:
         """Enroll many contacts in a sequence: a job.
 
-        Its report tells of each contact: enrolled, already_active, suppressed or unknown.
+        All there are, those whom a filter means, or up to 10,000 by id. Its report tells of each contact: enrolled,
+        already_active, suppressed or unknown.
 
         all: Every contact that there is now.
+        contact_ids: These, up to 10,000.
+        filter: Which contacts are meant: a filter (docs/filters.md).
         """
         return self._api.call(
             Request(
                 "POST",
                 f"/v1/sequences/{quoted(sequence_id)}/enrollments/bulk",
-                body=given(all=all),
+                body=given(all=all, contact_ids=contact_ids, filter=filter),
                 idempotency_key=idempotency_key,
             ),
             m.Job,

@@ -33,6 +33,7 @@ def enroll(
     sequence: SequenceName,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every contact of the tenant.")] = False,
+    filter_: Annotated[str | None, typer.Option("--filter", help="Whom a filter means; see docs/filters.md.")] = None,
     contact: Annotated[list[str] | None, typer.Option(metavar="EMAIL", help="One contact; may be repeated.")] = None,
     file: Annotated[
         Path | None, typer.Option("--csv", help="The contacts that a CSV names by email, external_id or contact_id.")
@@ -41,25 +42,29 @@ def enroll(
     """Enroll contacts. One that is already on its way in this sequence is left alone."""
 
     async def work(client: AsyncClient) -> None:
-        if sum((every, bool(contact), file is not None)) != 1:
-            raise InputError("Say whom to enroll: --all, --contact EMAIL or --csv FILE.")
+        if sum((every, filter_ is not None, bool(contact), file is not None)) != 1:
+            raise InputError("Say whom to enroll: --all, --filter FILTER, --contact EMAIL or --csv FILE.")
         found = await find_sequence(client, sequence)
         if contact:
             counts = await _enroll_some(client, found.id, contact)
         else:
-            counts = await _enroll_many(client, found.id, file)
+            counts = await _enroll_many(client, found.id, file, filter_)
         said = [f"{counts[result]} {words}" for result, words in SAID.items() if counts[result] or result == "enrolled"]
         output.print(plain(f"{found.name}: {', '.join(said)}."))
 
     as_tenant(work)
 
 
-async def _enroll_many(client: AsyncClient, sequence_id: UUID, file: Path | None) -> Counter[str]:
+async def _enroll_many(
+    client: AsyncClient, sequence_id: UUID, file: Path | None, filter_: str | None
+) -> Counter[str]:
     with bars() as shown:
-        if file is None:
-            job = await client.enrollments.bulk(sequence_id, all=True)
-        else:
+        if file is not None:
             job = await client.enrollments.import_(sequence_id, reader(file, shown))
+        elif filter_ is not None:
+            job = await client.enrollments.bulk(sequence_id, filter=filter_)
+        else:
+            job = await client.enrollments.bulk(sequence_id, all=True)
         job = await follow(client, job, shown)
     if job.state != "completed":
         raise InputError(sentence(job))

@@ -30,7 +30,8 @@ async def create(work: Work, sequence_id: UUID, body: EnrollNew) -> Enrolled:
 async def bulk(work: Work, caller: Caller, sequence_id: UUID, body: EnrollMany) -> Job:
     """Enroll many contacts in a sequence: a job.
 
-    Its report tells of each contact: enrolled, already_active, suppressed or unknown.
+    All there are, those whom a filter means, or up to 10,000 by id. Its report tells of each contact: enrolled,
+    already_active, suppressed or unknown.
     """
     return await bulk_enroll.enroll_many(work, caller.api_key_id, sequence_id, body)
 

@@ -1,4 +1,4 @@
-"""The enrollment of many: of all contacts, or of those that a file names."""
+"""The enrollment of many: of those that a filter means, of those named by their ids, or of those that a file names."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -9,6 +9,7 @@ from postroad_common.db import queries
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.csv_import import cells
 from postroad_sequence_api.csv_import.records import Broken, Record
+from postroad_sequence_api.jobs import audience, named
 from postroad_sequence_api.jobs.claim import Chunk, Claim
 from postroad_sequence_api.jobs.file import Batch, File
 from postroad_sequence_api.jobs.runner import Kind, Unit
@@ -45,7 +46,9 @@ class _Named(NamedTuple):
 
 def run(claim: Claim) -> AsyncGenerator[None, None]:
     """Chunk after chunk, each as large as a message may be."""
-    return _of_file(claim) if "header" in claim.params else _of_contacts(claim)
+    if "header" in claim.params:
+        return _of_file(claim)
+    return _of_audience(claim) if "last" in claim.params else _of_named(claim)
 
 
 def unit_of(params: Mapping[str, Any]) -> Unit:
@@ -56,22 +59,23 @@ def unit_of(params: Mapping[str, Any]) -> Unit:
 KIND: Final = Kind(run, unit_of, Outcome._fields)
 
 
-async def _of_contacts(claim: Claim) -> AsyncGenerator[None, None]:
-    last = claim.params["last"]
-    more = last is not None
+async def _of_audience(claim: Claim) -> AsyncGenerator[None, None]:
+    more = True
     while more:
         async with claim.chunk() as chunk:
-            after = claim.position.get("after")
-            rows = await chunk.work.all(
-                _SQL.contact_ids, None if after is None else UUID(after), UUID(last), ITEMS_PER_MESSAGE
-            )
-            ids = [row["contact_id"] for row in rows]
-            more = len(ids) == ITEMS_PER_MESSAGE
+            ids, more = await audience.next_of(claim, chunk, ITEMS_PER_MESSAGE)
             results = await _enroll(claim, chunk.work, ids)
-            chunk.done += len(ids)
-            if ids:
-                chunk.position = {"after": str(ids[-1])}
             _report(chunk, [_outcome(results[id_]) for id_ in ids])
+        yield
+
+
+async def _of_named(claim: Claim) -> AsyncGenerator[None, None]:
+    ids = await named.contacts(claim)
+    while claim.done < len(ids):
+        async with claim.chunk() as chunk:
+            some = named.next_of(chunk, ids, ITEMS_PER_MESSAGE)
+            results = await _enroll(claim, chunk.work, some)
+            _report(chunk, [_outcome(results[id_]) for id_ in some])
         yield
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import override
 
 
@@ -45,6 +45,23 @@ class Change(Body):
     """A request body that names what is to be changed: a field that is left out stays, whatever its default here."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+def _of_one(schema: dict[str, Any]) -> None:
+    _without_defaults(schema)
+    schema.update(minProperties=1, maxProperties=1)
+
+
+class Choice(Body):
+    """A request body that has exactly one of its fields; model_fields_set says which."""
+
+    model_config = ConfigDict(json_schema_extra=_of_one)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"must have exactly one of {', '.join(type(self).model_fields)}")
+        return self
 
 
 class Query(BaseModel):

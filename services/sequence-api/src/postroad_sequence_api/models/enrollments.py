@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from postroad_sequence_api.models.base import Body, Pick, View
+from postroad_sequence_api.models.base import Body, Choice, Pick, View
+from postroad_sequence_api.models.contacts import Filter
 from postroad_sequence_api.models.fields import EXAMPLE_ID
 from postroad_sequence_api.models.intents import Stop
 
@@ -28,13 +29,15 @@ def _no_number(value: object) -> object:
     return value if isinstance(value, bool) else None
 
 
-class EnrollMany(Body):
-    """Whom to enroll: all contacts of the tenant."""
+class EnrollMany(Choice):
+    """Whom to enroll: exactly one of these."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"all": True}]})
-
-    all: Annotated[Literal[True], BeforeValidator(_no_number)]
+    all: Annotated[Literal[True], BeforeValidator(_no_number)] = True
     """Every contact that there is now."""
+    filter: Filter = ""
+    """Those of them whom a filter means when their turn comes; its times are counted from now."""
+    contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=10_000)] = ()
+    """These, up to 10,000."""
 
 
 class EnrollResult(View):

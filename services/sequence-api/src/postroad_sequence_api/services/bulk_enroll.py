@@ -1,35 +1,31 @@
 """The enrollment of many: what must be so before a job does the rest."""
 
 from collections.abc import AsyncIterable, Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from postroad_common.db import queries
 from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.errors import InvalidFieldError
+from postroad_sequence_api.jobs import audience
 from postroad_sequence_api.jobs.bulk_enroll import REFERENCES, reference
 from postroad_sequence_api.models.enrollments import EnrollMany
 from postroad_sequence_api.models.jobs import FileForm, Job
 from postroad_sequence_api.services import jobs, uploads
 from postroad_sequence_api.services.enrollments import open_version
 
-_SQL: Final = queries("postroad_sequence_api", "enrollments")
-
 
 async def enroll_many(work: Work, created_by: UUID, sequence_id: UUID, chosen: EnrollMany) -> Job:
-    """Queue the enrollment of the contacts chosen, as they are now.
+    """Queue the enrollment of the contacts chosen: those named, each once, or those that there are now.
 
-    Raises NotFoundError, ConflictError for the sequence.
+    Raises NotFoundError, ConflictError for the sequence, InvalidFilterError.
     """
     await open_version(work, sequence_id)
-    found = await work.one(_SQL.choose_contacts)
-    params = {
-        "sequence_id": str(sequence_id),
-        **chosen.model_dump(mode="json"),
-        "last": None if found["last"] is None else str(found["last"]),
-    }
-    job_id = await jobs.queue(work, "enroll", params, found["count"], created_by)
-    return await jobs.get(work, job_id)
+    params = {"sequence_id": str(sequence_id)}
+    if "contact_ids" in chosen.model_fields_set:
+        ids = tuple(dict.fromkeys(chosen.contact_ids))
+        return await jobs.queue(work, "enroll", params, len(ids), created_by, contact_ids=ids)
+    found = await audience.choose(work, chosen.filter if "filter" in chosen.model_fields_set else None)
+    return await jobs.queue(work, "enroll", {**params, **found.params}, found.total, created_by)
 
 
 async def enroll_file(

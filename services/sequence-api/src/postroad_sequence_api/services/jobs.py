@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from postroad_common.ids import new_id
 from postroad_common.problems import Problem
 from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.errors import ConflictError, IllegalTransitionError, NotFoundError
+from postroad_sequence_api.jobs import named
 from postroad_sequence_api.jobs.kinds import KINDS
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.jobs import Job, JobError, JobKind, JobPick, JobProgress
@@ -37,13 +38,23 @@ async def require_room(work: Work) -> None:
         )
 
 
-async def queue(work: Work, kind: JobKind, params: dict[str, Any], total: int | None, created_by: UUID) -> UUID:
-    """A job that needs no file, durable and begun when the work commits."""
+async def queue(
+    work: Work,
+    kind: JobKind,
+    params: Mapping[str, Any],
+    total: int | None,
+    created_by: UUID,
+    *,
+    contact_ids: Sequence[UUID] = (),
+) -> Job:
+    """A job that needs no file, durable and begun when the work commits. contact_ids are kept as its input."""
     await require_room(work)
     job_id = new_id()
     await work.do(_SQL.queue, job_id, kind, params, total, created_by)
+    if contact_ids:
+        await work.do(_SQL.keep_input, job_id, named.packed(contact_ids))
     work.queued = True
-    return job_id
+    return await get(work, job_id)
 
 
 async def get(work: Work, job_id: UUID) -> Job:

@@ -10,7 +10,8 @@ believes.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from asyncpg import QueryCanceledError
@@ -60,11 +61,24 @@ class Selection:
     unindexed: tuple[str, ...] = ()
 
 
+class Found(NamedTuple):
+    """Contacts that are meant, in the order of their ids, among those up to `to`; None: that was all of them."""
+
+    ids: list[UUID]
+    to: UUID | None
+
+
 async def select(
-    work: Work, filter_: str | None = None, *, q: str | None = None, also: Iterable[Node] = ()
+    work: Work,
+    filter_: str | None = None,
+    *,
+    q: str | None = None,
+    also: Iterable[Node] = (),
+    now: datetime | None = None,
 ) -> Selection:
     """Read a filter (docs/filters.md) and a search for the beginning of names and addresses; all must hold.
 
+    now is what times such as "7d ago" are counted from; without it, the database's.
     Raises InvalidFilterError with the place and the reason.
     """
     tenant = Bound(work.tenant_id, "uuid")
@@ -79,25 +93,34 @@ async def select(
         check(node, schema)
     except FilterError as error:
         raise InvalidFilterError(error) from error
-    writer = Conditions(schema, tenant, await work.value(_SQL.now))
+    writer = Conditions(schema, tenant, now or await work.value(_SQL.now))
     return Selection(tenant, writer.of(node), Sources(writer).of(node), unindexed(node, schema))
 
 
 async def contact_ids(
-    work: Work, selection: Selection, *, after: UUID | None, limit: int, patience: float | None = None
+    work: Work, selection: Selection, *, after: UUID | None, limit: int, patience: float
 ) -> list[UUID]:
     """The next contacts by id, at most so many; fewer: these were the last.
 
     patience bounds the seconds: FilterTooSlowError then, and the transaction is of no more use.
     """
-    if patience is None:
-        return await _Search(work, selection, None).run(after or _BEFORE_ALL, limit)
     await work.do(_SQL.set_patience, f"{patience * 1000:.0f}")
-    deadline = asyncio.get_running_loop().time() + patience
     try:
-        return await _Search(work, selection, deadline).run(after or _BEFORE_ALL, limit)
+        found = await walk(work, selection, after=after, limit=limit, seconds=patience)
     except QueryCanceledError as error:
         raise FilterTooSlowError(selection.unindexed) from error
+    if found.to is not None and len(found.ids) < limit:
+        raise FilterTooSlowError(selection.unindexed)
+    return found.ids
+
+
+async def walk(work: Work, selection: Selection, *, after: UUID | None, limit: int, seconds: float) -> Found:
+    """The next contacts by id, at most so many, of as many as can be looked at in about so many seconds.
+
+    For those who come back for the rest: it always gets further, however rare the contacts are.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    return await _Search(work, selection, deadline).run(after or _BEFORE_ALL, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +138,24 @@ class _Search:
 
     work: Work
     selection: Selection
-    deadline: float | None
+    deadline: float
 
-    async def run(self, after: UUID, limit: int) -> list[UUID]:
+    async def run(self, after: UUID, limit: int) -> Found:
         way = await self._choose(after)
         if way.few is not None:
-            return await self._among(way.few, after, limit)
+            ids = await self._among(way.few, after, limit)
+            return Found(ids, ids[-1] if len(ids) == limit else None)
         rows, size, looked_at = way.rows, _FIRST_SLICE, 0
+        if self.selection.condition is None:
+            size = max(size, limit)
         found: list[UUID] = []
         while True:
-            self._check_time()
             more, end = await self._slice(rows, after, size, limit - len(found))
             found += more
-            if len(found) >= limit or end is None:
-                return found
+            if len(found) >= limit:
+                return Found(found, found[-1])
+            if end is None or self._is_late():
+                return Found(found, end)
             after, looked_at, size = end, looked_at + size, min(size * _GROWTH, _LARGEST_SLICE)
             if way.then is not None and looked_at >= _LOOK_BEFORE_SORTING:
                 rows, size = way.then, max(size, _SORTED_SLICE)
@@ -211,9 +238,8 @@ class _Search:
         text, arguments = rendered(statement)
         return [row[0] for row in await self.work.conn.fetch(text, *arguments)]
 
-    def _check_time(self) -> None:
-        if self.deadline is not None and asyncio.get_running_loop().time() > self.deadline:
-            raise FilterTooSlowError(self.selection.unindexed)
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() > self.deadline
 
 
 def _common(sources: Sequence[Source]) -> Sql:

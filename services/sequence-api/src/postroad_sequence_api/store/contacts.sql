@@ -100,3 +100,11 @@ WHERE tenant_id = $1 AND contact_id = $2;
 DELETE FROM sequence.contacts
 WHERE tenant_id = $1 AND contact_id = $2
 RETURNING contact_id;
+
+-- name: last_contact
+-- The moment, and the last of the contacts that there are: ids are in the order of time.
+SELECT postroad.now() AS now,
+       (SELECT contact_id FROM sequence.contacts WHERE tenant_id = $1 ORDER BY contact_id DESC LIMIT 1) AS last;
+
+-- name: count_contacts
+SELECT count(*) FROM sequence.contacts WHERE tenant_id = $1;

@@ -36,21 +36,6 @@ SELECT contact_id, enrollment_id
 FROM sequence.active_slots
 WHERE tenant_id = $1 AND scope = 'sequence:' || ($2::uuid)::text AND contact_id = ANY ($3::uuid[]);
 
--- name: contact_ids
--- A chunk of the contacts chosen, to the last of them.
-SELECT contact_id
-FROM sequence.contacts
-WHERE tenant_id = $1 AND ($2::uuid IS NULL OR contact_id > $2) AND contact_id <= $3
-ORDER BY contact_id
-LIMIT $4;
-
--- name: choose_contacts
--- How many contacts there are, and the last of them: ids are in the order of time.
-SELECT count(*) AS count,
-       (SELECT contact_id FROM sequence.contacts WHERE tenant_id = $1 ORDER BY contact_id DESC LIMIT 1) AS last
-FROM sequence.contacts
-WHERE tenant_id = $1;
-
 -- name: contacts_named
 -- The contacts that a file names, each by what it is named by.
 SELECT 'email' AS named_by, email AS value, contact_id

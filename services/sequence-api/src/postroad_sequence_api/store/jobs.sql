@@ -37,6 +37,10 @@ WHERE tenant_id = $1 AND job_id = $2 AND state = 'receiving' AND NOT EXISTS (
 INSERT INTO sequence.jobs (tenant_id, job_id, kind, state, params, total, created_by)
 VALUES ($1, $2, $3, 'queued', $4, $5, $6);
 
+-- name: keep_input
+-- What a job that needs no file is about, when that is too much for its params.
+INSERT INTO sequence.job_input (tenant_id, job_id, number, bytes) VALUES ($1, $2, 0, $3);
+
 -- name: jobs
 -- One job ($2), or a page of them, newest first.
 SELECT job_id AS id, kind, state, params, done, total, counts, error_code, error_detail, created_by, created_at,
