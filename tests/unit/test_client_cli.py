@@ -160,6 +160,30 @@ def test_jobs_are_listed_shown_followed_and_cancelled(api: FakeApi) -> None:
     assert "cancelled" in said("jobs", "cancel", JOB["id"])
 
 
+EXPORTED: dict[str, Any] = {
+    **ENDED, "kind": "export", "progress": {"done": 2, "total": 2, "unit": "contacts"}, "counts": {"contacts": 2}
+}  # fmt: skip
+
+
+def test_an_export_is_followed_to_its_end_and_saved_under_its_name(api: FakeApi, tmp_path: Path) -> None:
+    api.answer("POST", "/contacts/export", JOB, status=202)
+    api.answer("GET", JOB_PATH, EXPORTED)
+    api.answer("GET", f"{JOB_PATH}/report", ROW)
+    file = tmp_path / "people.csv"
+    assert "2 contacts in" in said("contacts", "export", "--filter", "opened", "-o", str(file))
+    assert api.bodies("POST", "/contacts/export") == [{"filter": "opened"}]
+    assert json.loads(file.read_bytes()) == ROW
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_export_that_failed_leaves_no_file_and_says_why(api: FakeApi, tmp_path: Path) -> None:
+    error = {"code": "too_many", "detail": "Name the columns."}
+    api.answer("POST", "/contacts/export", JOB, status=202)
+    api.answer("GET", JOB_PATH, {**EXPORTED, "state": "failed", "error": error})
+    assert "Name the columns." in said("contacts", "export", "-o", str(tmp_path / "people.csv"), code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_jobs_report_goes_to_standard_output_as_it_comes(api: FakeApi) -> None:
     api.answer("GET", f"{JOB_PATH}/report", ROW)
     assert json.loads(said("jobs", "report", JOB["id"])) == ROW

@@ -234,6 +234,31 @@ async def test_a_contact_is_found_by_the_tenant_s_own_id_first_and_may_then_have
     assert report.notes("rejected") == [(2, "email"), (3, "external_id")]
 
 
+async def test_a_file_may_have_more_columns_than_a_contact_has_attributes(tenant: Tenant) -> None:
+    header = "email," + ",".join(f"a{n}" for n in range(150))
+    full, some = "x," * 149 + "x", "," * 60 + ",".join("x" * 90)
+    report = await tenant.import_(f"{header}\na@people.example,{full}\nb@people.example,{some}\n")
+    assert report.counts == (1, 0, 0, 1)
+    assert [(row["line"], row["reason"]) for row in report.report] == [(2, "has more than 100 attributes")]
+
+
+async def test_a_contact_gets_the_account_that_its_row_names_and_goes_in_without_one_that_there_is_not(
+    tenant: Tenant,
+) -> None:
+    acme = await tenant.call("POST", "/accounts", json={"name": "Acme", "external_id": "a-1"}, expect=201)
+    text = "email,Account External ID\na@people.example,a-1\nb@people.example,a-2\nc@people.example,\n"
+    for dry_run in ("true", "false"):
+        report = await tenant.import_(text, dry_run=dry_run)
+        assert report.counts == (3, 0, 0, 0)
+        assert report.notes("warning") == [(3, "account_external_id")]
+    assert {email: one["account_id"] for email, one in (await contacts(tenant)).items()} == {
+        "a@people.example": acme["id"],
+        "b@people.example": None,
+        "c@people.example": None,
+    }
+    assert (await tenant.import_(text)).counts == (0, 0, 3, 0)
+
+
 async def test_a_repeated_address_is_one_contact_and_warned_of(tenant: Tenant) -> None:
     report = await tenant.import_("email,first_name\na@people.example,One\nb@people.example,B\nA@people.example,Two\n")
     assert report.counts == (2, 1, 0, 0)
@@ -248,7 +273,7 @@ async def test_a_repeated_address_is_one_contact_and_warned_of(tenant: Tenant) -
         ("name,company", "email"),
         ("email,email", "more than once"),
         ("email,plan,plan", "more than once"),
-        ("email," + ",".join(f"a{n}" for n in range(101)), "100"),
+        ("email," + ",".join(f"a{n}" for n in range(1000)), "1,000"),
         ("email,a\x00b", "one line"),
         ("email," + "x" * 101, "100 characters"),
     ],

@@ -63,10 +63,25 @@ ApiKeyScope: TypeAlias = Literal[
 AttemptOutcome: TypeAlias = Literal["held", "deferred", "accepted", "refused", "unknown", "cancelled"]
 AttributeEntity: TypeAlias = Literal["contact", "account"]
 AttributeType: TypeAlias = Literal["text", "number", "boolean", "date", "datetime"]
-ContactColumn: TypeAlias = Literal["email", "external_id", "first_name", "last_name", "company", "kind", "timezone"]
+ContactColumn: TypeAlias = Literal[
+    "email", "external_id", "first_name", "last_name", "company", "kind", "timezone", "account_external_id"
+]
 ContactDelimiter: TypeAlias = Literal["comma", "semicolon", "tab", "pipe"]
 ContactEncoding: TypeAlias = Literal[
     "utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252", "iso-8859-2", "iso-8859-15"
+]
+ContactExportColumn: TypeAlias = Literal[
+    "contact_id",
+    "email",
+    "external_id",
+    "first_name",
+    "last_name",
+    "company",
+    "kind",
+    "timezone",
+    "account_external_id",
+    "created_at",
+    "updated_at",
 ]
 ContactKind: TypeAlias = Literal["lead", "party"]
 EnrollmentIntent: TypeAlias = Literal["run", "pause", "stop"]

@@ -58,6 +58,7 @@ ROUTES: Final = (
     Route("GET", "/v1/contacts", Role.viewer, contacts.list_),
     Route("POST", "/v1/contacts/import", Role.editor, contacts.import_, status=202, takes="text/csv", makes="/v1/jobs"),
     Route("POST", "/v1/contacts/batch", Role.editor, contacts.batch),
+    Route("POST", "/v1/contacts/export", Role.editor, contacts.export, status=202, makes="/v1/jobs"),
     Route("GET", "/v1/contacts/count", Role.viewer, contacts.count),
     Route("PUT", "/v1/contacts/external/{external_id}", Role.editor, contacts.put, upserts=True),
     Route("GET", "/v1/contacts/{contact_id}", Role.viewer, contacts.get),

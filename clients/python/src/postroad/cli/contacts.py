@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from postroad.cli.jobs import follow, show_import
+from postroad.cli.jobs import follow, sentence, show_import
 from postroad.cli.progress import Bars, bars
 from postroad.cli.session import PAGE, JsonFlag, as_tenant, print_json
 from postroad.cli.words import moment, output, plain, table
@@ -70,6 +71,43 @@ def import_(
             output.print(plain(f"The import is job {job.id}. Follow it:\npostroad jobs watch {job.id}"))
 
     as_tenant(work)
+
+
+@app.command("export")
+def export(
+    *,
+    filter_: Annotated[str | None, typer.Option("--filter", help="Whom; see docs/filters.md.")] = None,
+    file: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Else standard output.")] = None,
+) -> None:
+    """Write contacts as CSV, which an import takes: all, or those that meet a filter."""
+
+    async def work(client: AsyncClient) -> None:
+        with bars() as shown:
+            job = await follow(client, await client.contacts.export(filter=filter_), shown)
+        if job.state != "completed":
+            raise InputError(sentence(job))
+        parts = client.jobs.report_csv(job.id)
+        if file is None:
+            async for part in parts:
+                sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+        else:
+            await _save(parts, file)
+            output.print(plain(f"{job.counts.get('contacts', 0):,} contacts in {file}."))
+
+    as_tenant(work)
+
+
+async def _save(parts: AsyncIterator[bytes], file: Path) -> None:
+    """Write a file, under its name only when it is whole."""
+    unfinished = file.with_name(f"{file.name}.part")
+    try:
+        with unfinished.open("wb") as opened:
+            async for part in parts:
+                await asyncio.to_thread(opened.write, part)
+        unfinished.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}.") from error
 
 
 @app.command("list")

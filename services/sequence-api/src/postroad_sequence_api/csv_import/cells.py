@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from postroad_sequence_api.formulas import as_it_was
 from postroad_sequence_api.models.contacts import AttributeValue
 from postroad_sequence_api.models.fields import known_zone, normal_address, one_line, without_nul
 
@@ -13,8 +14,8 @@ _AROUND: Final = " \t\r\n\u00a0\u200b\ufeff"  # what spreadsheets and web pages 
 
 
 def trimmed(cell: str) -> str:
-    """A cell without what is only around it."""
-    return cell.strip(_AROUND)
+    """A cell without what is only around it, and without the apostrophe that keeps it from being a formula."""
+    return as_it_was(cell.strip(_AROUND))
 
 
 def _at_most(limit: int, check: Callable[[str], str]) -> Callable[[str], str]:
@@ -41,6 +42,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "company": _name,
     "timezone": known_zone,
     "kind": _known_kind,
+    "account_external_id": _name,
 }
 CAN_DO_WITHOUT: Final = frozenset({"timezone", "kind"})
 """A contact is kept without these when they are wrong, and the report warns."""

@@ -129,6 +129,7 @@ _BLANK: Final[Mapping[str, Any]] = {
     "company": "",
     "kind": "lead",
     "timezone": None,
+    "account_id": None,
 }
 
 

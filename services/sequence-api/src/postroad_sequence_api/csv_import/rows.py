@@ -1,7 +1,7 @@
 """Records as rows of contacts: which column is what, and whether each cell may be kept."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from postroad_sequence_api.csv_import import cells
 from postroad_sequence_api.csv_import.records import Broken, Record
@@ -10,6 +10,9 @@ from postroad_sequence_api.models.contacts import AttributeValue
 from postroad_sequence_api.models.jobs import AttributeColumn, ColumnMapping
 
 MOST_ATTRIBUTES: Final = 100
+"""Of a contact."""
+_MOST_COLUMNS: Final = 1000
+_ATTRIBUTE: Final = "attributes."
 _SHOWN: Final = 100  # characters of a cell in a note
 _GUESSED: Final = "is not UTF-8: read as Windows-1252"
 
@@ -28,14 +31,15 @@ class Row(NamedTuple):
     """A row that may be kept. values holds what it says; an empty cell says nothing."""
 
     line: int
-    values: Mapping[str, str]
+    values: Mapping[str, Any]
     attributes: Mapping[str, AttributeValue]
     warnings: Sequence[Note] = ()
 
     @property
     def email(self) -> str:
         """The address, which every row has."""
-        return self.values["email"]
+        email: str = self.values["email"]
+        return email
 
     @property
     def external_id(self) -> str | None:
@@ -86,16 +90,25 @@ def _column(name: str, wanted: str | AttributeColumn | None, typed: Mapping[str,
 
 
 def _by_name(name: str, typed: Mapping[str, cells.Attribute]) -> Column | None:
-    known = name.lower().replace(" ", "_").replace("-", "_")
+    known = _known(name)
     if known in cells.FIELDS:
         return Column(known, "field", cells.FIELDS[known])
     if not name:
         return None
     try:
-        named = cells.attribute_name(name)
+        named = cells.attribute_name(name.removeprefix(_ATTRIBUTE) or name)
     except ValueError as error:
         raise InvalidFieldError("header", f"column {name[:40]!r} {error}") from error
     return Column(named, "attribute", cells.attribute(named, typed))
+
+
+def _known(name: str) -> str:
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def attribute_column(name: str) -> str:
+    """The name of a column that is read as this attribute: its own, unless that is another's."""
+    return f"{_ATTRIBUTE}{name}" if _known(name) in cells.FIELDS or name.startswith(_ATTRIBUTE) else name
 
 
 def _check(columns: Columns) -> None:
@@ -106,8 +119,8 @@ def _check(columns: Columns) -> None:
         )
     if twice := next((name for name in used if used.count(name) > 1), None):
         raise InvalidFieldError("header", f"has the column {twice[1]!r} more than once")
-    if sum(kind == "attribute" for kind, _ in used) > MOST_ATTRIBUTES:
-        raise InvalidFieldError("header", f"has more than {MOST_ATTRIBUTES} columns of attributes")
+    if len(used) > _MOST_COLUMNS:
+        raise InvalidFieldError("header", f"has more than {_MOST_COLUMNS:,} columns")
 
 
 def read_row(columns: Columns, record: Record | Broken) -> Row | Note:
@@ -137,6 +150,8 @@ def _checked(columns: Columns, record: Record) -> Row | Note:
             warnings.append(warning(record.line, column.name, str(error), said))
     if "email" not in values:
         return rejected(record.line, "email", "is missing", "")
+    if len(attributes) > MOST_ATTRIBUTES:
+        return rejected(record.line, None, f"has more than {MOST_ATTRIBUTES} attributes", values["email"])
     return Row(record.line, values, attributes, warnings)
 
 

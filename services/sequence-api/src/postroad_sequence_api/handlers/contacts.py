@@ -17,6 +17,7 @@ from postroad_sequence_api.models.contacts import (
     ContactChange,
     ContactCount,
     ContactDetail,
+    ContactExport,
     ContactNew,
     ContactPick,
     ContactSelection,
@@ -25,7 +26,9 @@ from postroad_sequence_api.models.contacts import (
 )
 from postroad_sequence_api.models.jobs import ImportOptions, Job
 from postroad_sequence_api.models.timelines import Timeline
-from postroad_sequence_api.services import contacts, imports, timelines, upserts
+from postroad_sequence_api.services import contacts, exports, imports, timelines, upserts
+
+_EVERYTHING = ContactExport()
 
 
 async def create(work: Work, body: ContactNew) -> Contact:
@@ -76,6 +79,14 @@ async def import_(desk: Desk, caller: Caller, request: web.Request, query: Impor
     """
     with reading_csv(request) as body:
         return await imports.receive(desk, caller.api_key_id, query, body)
+
+
+async def export(work: Work, caller: Caller, body: ContactExport = _EVERYTHING) -> Job:
+    """Export contacts: a job, whose report is the file.
+
+    CSV, or NDJSON for those who accept application/x-ndjson. An import makes the same contacts of the CSV.
+    """
+    return await exports.export(work, caller.api_key_id, body)
 
 
 async def timeline(work: Work, contact_id: UUID) -> Timeline:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.compression import takes_gzip
 from postroad_sequence_api.context import Context, Desk, Work
 from postroad_sequence_api.models.base import Page
@@ -43,13 +44,14 @@ async def events(desk: Desk, context: Context, request: web.Request, job_id: UUI
     return response
 
 
-async def report(desk: Desk, request: web.Request, job_id: UUID) -> web.StreamResponse:
-    """Download what a job has to say of its rows, so far.
+async def report(desk: Desk, caller: Caller, request: web.Request, job_id: UUID) -> web.StreamResponse:
+    """Download what a job has to say of its rows, so far; of an export, the contacts.
 
-    CSV, in which no cell is a formula; NDJSON for those who accept application/x-ndjson.
+    CSV, in which no cell is a formula: a text that begins like one stands behind an apostrophe, which an import takes
+    back. NDJSON for those who accept application/x-ndjson. The report of an export needs the scope contacts:read too.
     """
     form = jobs.form_of(request.headers.get("Accept", ""))
-    parts = await jobs.report(desk, job_id, form)
+    parts = await jobs.report(desk, caller, job_id, form)
     response = web.StreamResponse(
         headers={
             "Content-Type": jobs.MEDIA_TYPES[form],

@@ -52,6 +52,12 @@ async def _count(work: Work, meant: selection.Selection) -> int | None:
     return len(ids) if len(ids) <= _MOST_COUNTED else None
 
 
+def turn_back(chunk: Chunk, after: UUID, count: int) -> None:
+    """Leave the last so many of the contacts to the next chunk: this one ends after a contact before them."""
+    chunk.position = {**chunk.position, "after": str(after)}
+    chunk.done -= count
+
+
 async def next_of(claim: Claim, chunk: Chunk, limit: int) -> tuple[list[UUID], bool]:
     """The next contacts, at most so many, and whether there may be more; moves the chunk's position behind them."""
     if claim.params["last"] is None:

@@ -12,6 +12,7 @@ from postroad_sequence_api.csv_import.records import Broken, Record
 from postroad_sequence_api.jobs import audience, named
 from postroad_sequence_api.jobs.claim import Chunk, Claim
 from postroad_sequence_api.jobs.file import Batch, File
+from postroad_sequence_api.jobs.report import of_columns
 from postroad_sequence_api.jobs.runner import Kind, Unit
 from postroad_sequence_api.models.enrollments import EnrollResult
 from postroad_sequence_api.models.fields import normal_address
@@ -56,7 +57,7 @@ def unit_of(params: Mapping[str, Any]) -> Unit:
     return "bytes" if "header" in params else "contacts"
 
 
-KIND: Final = Kind(run, unit_of, Outcome._fields)
+KIND: Final = Kind(run, unit_of, of_columns(Outcome._fields))
 
 
 async def _of_audience(claim: Claim) -> AsyncGenerator[None, None]:

@@ -15,9 +15,10 @@ from typing_extensions import override
 from postroad_common.db import queries
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.csv_import.plan import Plan, Standing, plan
-from postroad_sequence_api.csv_import.rows import Note, Row, columns_of, read_row, rejected
+from postroad_sequence_api.csv_import.rows import Note, Row, columns_of, read_row, rejected, warning
 from postroad_sequence_api.jobs.claim import Claim
 from postroad_sequence_api.jobs.file import Batch, File
+from postroad_sequence_api.jobs.report import of_columns
 from postroad_sequence_api.jobs.runner import Kind, Unit
 from postroad_sequence_api.models.jobs import ColumnMapping
 from postroad_sequence_api.services.attributes import cell_readers
@@ -33,8 +34,10 @@ _COLUMNS: Final = (
     "company",
     "kind",
     "timezone",
+    "account_id",
     "attributes",
 )
+_ACCOUNT: Final = "account_external_id"
 _MAPPING: Final[TypeAdapter[ColumnMapping]] = TypeAdapter(ColumnMapping)
 
 
@@ -61,7 +64,7 @@ def unit_of(_: Mapping[str, Any]) -> Unit:
     return "bytes"
 
 
-KIND: Final = Kind(run, unit_of, Note._fields)
+KIND: Final = Kind(run, unit_of, of_columns(Note._fields))
 
 
 async def _write(claim: Claim, batch: Batch[Row | Note]) -> None:
@@ -76,9 +79,10 @@ async def _write(claim: Claim, batch: Batch[Row | Note]) -> None:
 
 
 async def _commit(claim: Claim, batch: Batch[Row | Note], *, carefully: bool) -> None:
-    rows = [one for one in batch.rows if isinstance(one, Row)]
+    rows: Sequence[Row] = [one for one in batch.rows if isinstance(one, Row)]
     notes = [one for one in batch.rows if isinstance(one, Note)]
     async with claim.chunk() as chunk:
+        rows = await _with_accounts(chunk.work, rows)
         book = (_Rehearsal if claim.params["dry_run"] else _Book)(chunk.work, claim.job_id)
         for made in await _halves(book, rows) if carefully else [await book.write(rows)]:
             notes += made.notes
@@ -88,6 +92,24 @@ async def _commit(claim: Claim, batch: Batch[Row | Note], *, carefully: bool) ->
         notes.sort(key=_line)
         chunk.rows = [tuple(note) for note in notes]
         chunk.position, chunk.done = batch.position, batch.place.offset
+
+
+async def _with_accounts(work: Work, rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows with the account that they name; one that names none that there is goes in without, and says so."""
+    names = {row.values[_ACCOUNT] for row in rows if _ACCOUNT in row.values}
+    if not names:
+        return rows
+    found = {row["external_id"]: row["account_id"] for row in await work.all(_SQL.accounts_named, sorted(names))}
+    return [_with_account(row, found) if _ACCOUNT in row.values else row for row in rows]
+
+
+def _with_account(row: Row, accounts: Mapping[str, UUID]) -> Row:
+    values = {name: value for name, value in row.values.items() if name != _ACCOUNT}
+    named = row.values[_ACCOUNT]
+    if named in accounts:
+        return row._replace(values={**values, "account_id": accounts[named]})
+    missing = warning(row.line, _ACCOUNT, "no account has this external id", named)
+    return row._replace(values=values, warnings=[*row.warnings, missing])
 
 
 async def _halves(book: "_Book", rows: Sequence[Row]) -> list[Plan]:
@@ -161,7 +183,7 @@ class _Rehearsal(_Book):
                 [one.line for one in touched],
                 [one.values["email"] for one in touched],
                 [one.values["external_id"] for one in touched],
-                [one.values for one in touched],
+                [_as_json(one) for one in touched],
             )
 
 
@@ -173,6 +195,11 @@ def _names(rows: Iterable[Row]) -> tuple[list[str], list[str]]:
 def _columns(contacts: Sequence[Standing]) -> list[list[Any]]:
     ids: list[Any] = [contact.contact_id for contact in contacts]
     return [ids, *([contact.values[name] for contact in contacts] for name in _COLUMNS)]
+
+
+def _as_json(contact: Standing) -> dict[str, Any]:
+    account_id = contact.values["account_id"]
+    return {**contact.values, "account_id": None if account_id is None else str(account_id)}
 
 
 def _email(contact: Standing) -> str:

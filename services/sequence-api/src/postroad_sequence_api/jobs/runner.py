@@ -16,6 +16,7 @@ from postroad_common.loops import is_outage
 from postroad_common.problems import Problem
 from postroad_sequence_api.context import Context
 from postroad_sequence_api.jobs.claim import Claim, JobLostError
+from postroad_sequence_api.jobs.report import Report
 from postroad_sequence_api.metrics import JOBS_ENDED
 
 _SQL: Final = queries("postroad_sequence_api", "jobs")
@@ -36,12 +37,14 @@ Run = Callable[[Claim], AsyncGenerator[None, None]]
 class Kind:
     """What a job of a kind does: commits a chunk, yields, and ends when there is no more.
 
-    unit_of says from the params what its progress counts; columns are those of its report.
+    unit_of says from the params what its progress counts; report_of, from the params and the position, what its
+    report looks like. report_scope: what a key must hold to read that, besides jobs:read.
     """
 
     run: Run
     unit_of: Callable[[Mapping[str, Any]], Unit]
-    columns: tuple[str, ...]
+    report_of: Callable[[Mapping[str, Any], Mapping[str, Any]], Report]
+    report_scope: str | None = None
 
 
 class Runner:

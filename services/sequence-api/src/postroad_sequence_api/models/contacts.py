@@ -96,6 +96,35 @@ Filter = Annotated[
 """Which contacts are meant, in the language of docs/filters.md."""
 
 
+ExportField = Literal[
+    "contact_id",
+    "email",
+    "external_id",
+    "first_name",
+    "last_name",
+    "company",
+    "kind",
+    "timezone",
+    "account_external_id",
+    "created_at",
+    "updated_at",
+]
+_AttributeColumn = Annotated[
+    str,
+    Field(pattern=r"^attributes\.[^\x00]{1,100}$", description="An attribute, by its name."),
+    said(examples=["attributes.plan"]),
+]
+
+
+class ContactExport(Body):
+    """Which contacts to export, and what of them."""
+
+    filter: Filter | None = None
+    """Those whom a filter means when their turn comes; without it, all that there are now."""
+    columns: Annotated[tuple[ExportField | _AttributeColumn, ...], Field(min_length=1, max_length=1000)] | None = None
+    """In this order. Without it, the fields that an import takes, and all attributes."""
+
+
 class ContactSelection(Query):
     """Which contacts are meant: those that meet everything that is said."""
 

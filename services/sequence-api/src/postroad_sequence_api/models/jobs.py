@@ -12,7 +12,9 @@ from postroad_sequence_api.models.fields import said
 
 JobKind = Literal["import", "enroll", "export", "erase"]
 JobState = Literal["queued", "running", "completed", "failed", "cancelled"]
-ContactField = Literal["email", "external_id", "first_name", "last_name", "company", "kind", "timezone"]
+ContactField = Literal[
+    "email", "external_id", "first_name", "last_name", "company", "kind", "timezone", "account_external_id"
+]
 Encoding = Literal["utf-8", "utf-16", "windows-1250", "windows-1251", "windows-1252", "iso-8859-2", "iso-8859-15"]
 
 

@@ -13,10 +13,13 @@ from asyncpg import Record
 from postroad_common.db import queries
 from postroad_common.ids import new_id
 from postroad_common.problems import Problem
+from postroad_sequence_api.auth import Caller, Role
 from postroad_sequence_api.context import Desk, Work
 from postroad_sequence_api.errors import ConflictError, IllegalTransitionError, NotFoundError
+from postroad_sequence_api.formulas import harmless
 from postroad_sequence_api.jobs import named
 from postroad_sequence_api.jobs.kinds import KINDS
+from postroad_sequence_api.jobs.report import Report, Row
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.jobs import Job, JobError, JobKind, JobPick, JobProgress
 
@@ -24,7 +27,7 @@ _SQL: Final = queries("postroad_sequence_api", "jobs")
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 MOST_OPEN: Final = 20
 """Jobs of a tenant that have not ended."""
-_REPORT_CHUNKS: Final = 20
+_REPORT_CHUNKS: Final = 4
 _LOOK_SECONDS: Final = 0.5
 _HEARTBEAT_SECONDS: Final = 15.0
 
@@ -119,61 +122,68 @@ def form_of(accept: str) -> Form:
     return "ndjson" if wanted & {"application/x-ndjson", "application/jsonl", "application/ndjson"} else "csv"
 
 
-async def report(desk: Desk, job_id: UUID, form: Form) -> AsyncIterator[bytes]:
-    """The report in parts, so far as it is written. Raises before the first part if there is none."""
+async def report(desk: Desk, caller: Caller, job_id: UUID, form: Form) -> AsyncIterator[bytes]:
+    """The report in parts, so far as it is written now. Raises before the first part if there is none."""
     async with desk.work() as work:
-        job = await get(work, job_id)
-    if job.report_deleted_at is not None:
+        job = await work.find(_SQL.report_form, job_id)
+    if job is None:
+        raise NotFoundError("job")
+    kind = KINDS[job["kind"]]
+    if kind.report_scope is not None:
+        caller.require(Role.viewer, kind.report_scope)
+    if job["report_deleted_at"] is not None:
         raise ConflictError("report_deleted", "The report was kept for its time and is deleted.")
-    return _report_parts(desk, job_id, _FORMS[form](KINDS[job.kind].columns))
+    return _report_parts(desk, job_id, job["chunks"], _FORMS[form](kind.report_of(job["params"], job["position"])))
 
 
-async def _report_parts(desk: Desk, job_id: UUID, write: "_Write") -> AsyncIterator[bytes]:
+async def _report_parts(desk: Desk, job_id: UUID, last: int, write: "_Write") -> AsyncIterator[bytes]:
     after = -1
     yield write(None)
     while True:
         async with desk.work() as work:
-            chunks = await work.all(_SQL.report_rows, job_id, after, _REPORT_CHUNKS)
+            chunks = await work.all(_SQL.report_rows, job_id, after, last, _REPORT_CHUNKS)
         if not chunks:
             return
         yield write(row for chunk in chunks for row in chunk["rows"])
         after = chunks[-1]["number"]
 
 
-_Write = Callable[[Iterable[Sequence[Any]] | None], bytes]
+_Write = Callable[[Iterable[Row] | None], bytes]
+"""Writes rows; None: what stands before the first."""
 
 
-def _as_csv(columns: tuple[str, ...]) -> _Write:
-    def write(rows: Iterable[Sequence[Any]] | None) -> bytes:
+def _as_csv(report: Report) -> _Write:
+    def write(rows: Iterable[Row] | None) -> bytes:
         text = io.StringIO(newline="")
-        writer = csv.writer(text)
         if rows is None:
-            writer.writerow(columns)
+            # Whoever guesses the delimiter looks at the header: what is in quotes does not count.
+            csv.writer(text, quoting=csv.QUOTE_ALL).writerow(map(_cell, report.columns))
         else:
-            writer.writerows([harmless(cell) for cell in row] for row in rows)
+            csv.writer(text).writerows([_cell(cell) for cell in report.cells(row)] for row in rows)
         return text.getvalue().encode()
 
     return write
 
 
-def _as_ndjson(columns: tuple[str, ...]) -> _Write:
-    def write(rows: Iterable[Sequence[Any]] | None) -> bytes:
-        lines = (orjson.dumps(dict(zip(columns, row, strict=True))) for row in rows or ())
-        return b"".join(line + b"\n" for line in lines)
+def _as_ndjson(report: Report) -> _Write:
+    def write(rows: Iterable[Row] | None) -> bytes:
+        return b"".join(orjson.dumps(report.record(row)) + b"\n" for row in rows or ())
 
     return write
 
 
-_FORMS: Final[dict[Form, Callable[[tuple[str, ...]], _Write]]] = {"csv": _as_csv, "ndjson": _as_ndjson}
+def _cell(value: object) -> object:
+    """As a cell of CSV: no formula, and a flag as JSON has it."""
+    match value:
+        case str():
+            return harmless(value)
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return value
 
 
-def harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection): behind an apostrophe, it is text."""
-    if isinstance(cell, str) and cell.startswith(
-        ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-    ):
-        return f"'{cell}"
-    return cell
+_FORMS: Final[dict[Form, Callable[[Report], _Write]]] = {"csv": _as_csv, "ndjson": _as_ndjson}
 
 
 def _job(row: Record) -> Job:

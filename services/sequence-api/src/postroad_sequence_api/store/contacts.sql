@@ -108,3 +108,17 @@ SELECT postroad.now() AS now,
 
 -- name: count_contacts
 SELECT count(*) FROM sequence.contacts WHERE tenant_id = $1;
+
+-- name: exported
+-- Contacts in the order of their ids, as many of these as have so many bytes of attributes, and the first in any case.
+SELECT contact_id, email, external_id, first_name, last_name, company, kind, timezone, account_external_id, created_at,
+       updated_at, attributes
+FROM (
+    SELECT c.*, a.external_id AS account_external_id,
+           sum(octet_length(c.attributes::text)) OVER (ORDER BY c.contact_id) - octet_length(c.attributes::text) AS before
+    FROM sequence.contacts c
+    LEFT JOIN sequence.accounts a ON a.tenant_id = $1 AND a.account_id = c.account_id
+    WHERE c.tenant_id = $1 AND c.contact_id = ANY ($2::uuid[])
+) AS found
+WHERE before < $3
+ORDER BY contact_id;

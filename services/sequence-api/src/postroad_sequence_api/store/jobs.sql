@@ -118,13 +118,19 @@ RETURNING job_id;
 -- A piece of a file.
 SELECT bytes FROM sequence.job_input WHERE tenant_id = $1 AND job_id = $2 AND number = $3;
 
+-- name: report_form
+-- What says how a job's report looks, and up to which chunk it is written.
+SELECT kind, params, position, chunks, report_deleted_at
+FROM sequence.jobs
+WHERE tenant_id = $1 AND job_id = $2 AND state <> 'receiving';
+
 -- name: report_rows
 -- The next part of a report.
 SELECT number, rows
 FROM sequence.job_reports
-WHERE tenant_id = $1 AND job_id = $2 AND number > $3
+WHERE tenant_id = $1 AND job_id = $2 AND number > $3 AND number <= $4
 ORDER BY number
-LIMIT $4;
+LIMIT $5;
 
 -- name: tenants_with_remains
 -- Whose ended jobs have left something to delete; ids only, across the tenant wall.
