@@ -56,6 +56,8 @@ MONITORING = {
 """Functions for the monitor, with what they return: ids, counts, times, and words of our own."""
 
 MAKING_PARTITIONS = "tracking.make_event_partitions"
+BLANKING_EVENTS = "tracking.blank_events"
+"""What may be blanked in events when a person is erased: within the caller's tenants."""
 
 APPEND_ONLY = {
     "tracking.events": {"UPDATE", "DELETE", "TRUNCATE"},
@@ -146,6 +148,7 @@ async def test_functions_that_look_across_tenants_return_tenant_ids_and_to_the_m
 
     partitions = found.pop(MAKING_PARTITIONS)
     assert partitions == ("postroad_owner", "SETOF text", ["search_path=pg_catalog"])
+    assert found.pop(BLANKING_EVENTS) == ("postroad_definer", "void", ["search_path=pg_catalog"])
     for name, columns in MONITORING.items():
         assert found.pop(name) == ("postroad_definer", f"TABLE({columns})", ["search_path=pg_catalog"])
     assert found == dict.fromkeys(ACROSS_TENANTS, ("postroad_definer", "SETOF uuid", ["search_path=pg_catalog"]))
@@ -156,7 +159,8 @@ async def test_append_only_tables_refuse_changes_from_everybody(admin: asyncpg.C
         """
         SELECT tgrelid::regclass::text AS table, pg_get_triggerdef(oid) AS definition
         FROM pg_trigger
-        WHERE tgfoid = 'postroad.refuse_change'::regproc AND tgname LIKE 'append_only%' AND tgenabled = 'O'
+        WHERE tgfoid IN ('postroad.refuse_change'::regproc, 'tracking.refuse_change_of_event'::regproc)
+          AND tgname LIKE 'append_only%' AND tgenabled = 'O'
         """
     )
     refused: dict[str, set[str]] = {}
@@ -175,3 +179,19 @@ async def test_even_a_superuser_does_not_change_an_event_key(admin: asyncpg.Conn
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
         await admin.execute(change.format("tracking.event_keys"))
+
+
+@pytest.mark.parametrize("change", ["UPDATE {} SET type = 'opened'", "UPDATE {} SET detail = 'other'", "DELETE FROM {}",
+                                    "UPDATE {} SET detail = NULL, url = NULL, contact_id = NULL"])  # fmt: skip
+async def test_even_a_superuser_changes_nothing_of_an_event_but_blanks_what_may_name_a_person(
+    admin: asyncpg.Connection, change: str
+) -> None:
+    await admin.execute(
+        "INSERT INTO tracking.events"
+        " (tenant_id, event_id, received_at, occurred_at, type, source, contact_id, detail, url)"
+        " SELECT id, id, now(), now(), 'clicked', 'click', id, 'd', 'u' FROM gen_random_uuid() AS id"
+    )
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+        await admin.execute(change.format("tracking.events"))
+    await admin.execute("UPDATE tracking.events SET detail = NULL, url = NULL")

@@ -36,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/contacts/external/{external_id}": {**CONTACT, "external_id": "e-1"},
     "POST /v1/contacts/batch": {"contacts": [{}]},  # what is wrong with an item is its result: test_upserts
     "POST /v1/contacts/export": {"columns": ["email"]},  # a bad filter has a problem of its own: test_exports
+    "POST /v1/contacts/erase": {"contact_ids": [ID]},
     "POST /v1/accounts": ACCOUNT,
     "PATCH /v1/accounts/{id}": ACCOUNT,
     "POST /v1/attributes": {"entity": "contact", "name": "n", "type": "text", "description": "d", "indexed": False},
@@ -154,6 +155,7 @@ def test_every_endpoint_that_takes_a_body_is_in_the_table() -> None:
         "POST /v1/contacts/import",  # CSV: test_imports
         "POST /v1/sequences/{id}/enrollments/import",  # CSV: test_bulk
         "POST /v1/jobs/{id}/cancel",
+        "POST /v1/contacts/{id}/erase",
         *(f"POST /v1/{things}/{{id}}/{action}" for things in ("senders", "sequences", "enrollments")
           for action in ("pause", "resume", "stop", "activate")),
         "POST /v1/webhook-subscriptions/{id}/test",

@@ -28,6 +28,7 @@ class Home:
     key_id: str
     draft_id: str
     free_contact_id: str
+    erasable_contact_id: str
     job_id: str
     running_job_id: str
     suppressed: str
@@ -96,6 +97,7 @@ async def furnish(tenant: Tenant) -> Home:
         key_id=key["id"],
         draft_id=(await tenant.draft())["id"],
         free_contact_id=(await tenant.contact())["id"],
+        erasable_contact_id=(await tenant.contact())["id"],
         suppressed=suppressed,
         job_id=imported.job["id"],
         running_job_id=str(running_job_id),
@@ -176,6 +178,7 @@ ADDRESSED = {
     "GET /v1/contacts/{id}": Case(contact),
     "PATCH /v1/contacts/{id}": Case(contact, lambda _: {"company": "New"}),
     "GET /v1/contacts/{id}/timeline": Case(contact),
+    "POST /v1/contacts/{id}/erase": Case(lambda home: {"id": home.erasable_contact_id}, found=202),
     "DELETE /v1/contacts/{id}": Case(lambda home: {"id": home.free_contact_id}, found=204),
     "GET /v1/accounts/{id}": Case(account),
     "PATCH /v1/accounts/{id}": Case(account, lambda _: {"name": "New"}),
@@ -341,6 +344,7 @@ NAMES_NOTHING = {
     "POST /v1/contacts",
     "POST /v1/contacts/import",
     "POST /v1/contacts/export",  # its wall is in test_exports
+    "POST /v1/contacts/erase",  # its wall is in test_erasures
     "POST /v1/contacts/batch",  # its wall is in test_upserts
     "GET /v1/contacts/count",  # counts what the list shows
     "POST /v1/accounts",

@@ -397,6 +397,16 @@ class AsyncContacts:
             m.ContactCount,
         )
 
+    async def erase_many(self, *, contact_ids: Iterable[UUID | str], idempotency_key: str | None = None) -> m.Job:
+        """Erase up to 1,000 contacts: a job, as for one.
+
+        Its report tells of each: erased, already_erased or unknown.
+        """
+        return await self._api.call(
+            Request("POST", "/v1/contacts/erase", body=given(contact_ids=contact_ids), idempotency_key=idempotency_key),
+            m.Job,
+        )
+
     async def export(
         self,
         *,
@@ -544,6 +554,16 @@ class AsyncContacts:
         if_match: The `revision` that was read: ChangedMeanwhileError when it has another one by now.
         """
         await self._api.do(Request("DELETE", f"/v1/contacts/{quoted(contact_id)}", if_match=if_match))
+
+    async def erase(self, contact_id: UUID | str, *, idempotency_key: str | None = None) -> m.Job:
+        """Erase a contact (GDPR Art. 17): a job.
+
+        What is sent to them is stopped, and what names them is deleted everywhere but in suppressions:
+        docs/erasure.md. It cannot be undone. The job is completed when every service has done so.
+        """
+        return await self._api.call(
+            Request("POST", f"/v1/contacts/{quoted(contact_id)}/erase", idempotency_key=idempotency_key), m.Job
+        )
 
     async def timeline(self, contact_id: UUID | str) -> m.Timeline:
         """Tell what happened to a contact."""

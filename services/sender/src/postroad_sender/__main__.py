@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
-from postroad_common.amqp.topology import SENDER_DUE, SENDER_EVIDENCE
+from postroad_common.amqp.topology import SENDER_DUE, SENDER_ERASURES, SENDER_EVIDENCE
 from postroad_common.hold import watch_hold
 from postroad_common.lifecycle import Service, run
 from postroad_common.sealing import KeyRing
 from postroad_sender.consumers.due import DueConsumer
+from postroad_sender.consumers.erasures import ErasureConsumer
 from postroad_sender.consumers.evidence import EvidenceConsumer
 from postroad_sender.incarnation import Incarnation
 from postroad_sender.lane import Lanes, Tools
@@ -69,6 +70,7 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
     service.consume(
         SENDER_EVIDENCE, EvidenceConsumer(service.pool), prefetch=EVIDENCE_IN_HAND, concurrency=EVIDENCE_IN_HAND
     )
+    service.consume(SENDER_ERASURES, ErasureConsumer(service.pool), prefetch=1, concurrency=1)
     yield
     if lanes.transmitting == 0:
         await lanes.close()

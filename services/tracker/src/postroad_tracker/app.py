@@ -7,16 +7,18 @@ from functools import partial
 from typing import Final
 
 from aiohttp import web
+from asyncpg import Pool
 
 from postroad_common.amqp import Delivery, Poison, declare_topology
-from postroad_common.amqp.topology import TRACKER_HITS
-from postroad_common.contracts import TrackingHitsV1
+from postroad_common.amqp.topology import TRACKER_ERASURES, TRACKER_HITS
+from postroad_common.contracts import ContactsErasedV1, TrackingHitsV1
 from postroad_common.lifecycle import Service
 from postroad_common.outbox import Relay
 from postroad_common.sealing import KeyRing
 from postroad_tracker import upkeep
 from postroad_tracker.clock import DatabaseClock
 from postroad_tracker.collector import Bounds
+from postroad_tracker.erasure import erase
 from postroad_tracker.handlers.hits import HitHandlers
 from postroad_tracker.handlers.reading import Bodies
 from postroad_tracker.handlers.tokens import Tokens
@@ -52,6 +54,7 @@ async def build(service: Service[TrackerSettings]) -> AsyncIterator[None]:
     service.app.add_routes(_routes(service, clock, desk, ingest, hits))
     _work(service, desk, relay, ingest)
     service.consume(TRACKER_HITS, partial(_store_deferred, hits), prefetch=200, concurrency=100)
+    service.consume(TRACKER_ERASURES, partial(_erase, pool), prefetch=1, concurrency=1)
     yield
 
 
@@ -105,5 +108,13 @@ async def _store_deferred(hits: Hits, delivery: Delivery) -> None:
     match delivery.message:
         case TrackingHitsV1() as message:
             await hits.store_deferred(message)
+        case other:
+            raise Poison(f"a {other.type} does not belong here")
+
+
+async def _erase(pool: Pool, delivery: Delivery) -> None:
+    match delivery.message:
+        case ContactsErasedV1() as message:
+            await erase(pool, message)
         case other:
             raise Poison(f"a {other.type} does not belong here")

@@ -55,9 +55,7 @@ def enroll(
     as_tenant(work)
 
 
-async def _enroll_many(
-    client: AsyncClient, sequence_id: UUID, file: Path | None, filter_: str | None
-) -> Counter[str]:
+async def _enroll_many(client: AsyncClient, sequence_id: UUID, file: Path | None, filter_: str | None) -> Counter[str]:
     with bars() as shown:
         if file is not None:
             job = await client.enrollments.import_(sequence_id, reader(file, shown))

@@ -99,6 +99,8 @@ SCHEDULER_SIGNALS: Final = Queue(
 SENDER_DUE: Final = Queue("sender.due", ("steps.due.v1",))
 SENDER_EVIDENCE: Final = Queue("sender.evidence", ("messages.delivered.v1",))
 TRACKER_HITS: Final = Queue("tracker.hits", ("tracking.hits.v1",))
+SENDER_ERASURES: Final = Queue("sender.erasures", ("contacts.erased.v1",))
+TRACKER_ERASURES: Final = Queue("tracker.erasures", ("contacts.erased.v1",))
 SEQUENCE_API_WEBHOOKS: Final = Queue(
     "sequence-api.webhooks",
     ("enrollments.created.v1", "enrollments.ended.v1", "steps.settled.v1", "tracking.recorded.v1"),
@@ -114,6 +116,8 @@ QUEUES: Final[Mapping[str, Queue]] = {
         SENDER_DUE,
         SENDER_EVIDENCE,
         TRACKER_HITS,
+        SENDER_ERASURES,
+        TRACKER_ERASURES,
         SEQUENCE_API_WEBHOOKS,
     )
 }

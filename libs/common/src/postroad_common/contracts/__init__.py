@@ -9,6 +9,7 @@ from postroad_common.contracts.enrollments import (
     EnrollmentsEndedV1,
     SequenceStateChangedV1,
 )
+from postroad_common.contracts.erasure import ContactsErasedV1, ErasedContact
 from postroad_common.contracts.signals import (
     ContactBouncedV1,
     ContactClickedV1,
@@ -31,11 +32,13 @@ __all__ = [
     "ContactOpenedV1",
     "ContactRepliedV1",
     "ContactUnsubscribedV1",
+    "ContactsErasedV1",
     "EnrollmentCreated",
     "EnrollmentEnded",
     "EnrollmentIntentChangedV1",
     "EnrollmentsCreatedV1",
     "EnrollmentsEndedV1",
+    "ErasedContact",
     "Evidence",
     "Message",
     "MessagesDeliveredV1",

@@ -21,17 +21,18 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.accounts, sequence
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
     tracking.stops, tracking.event_keys, tracking.feeds, tracking.contact_engagement, sequence.outbox, schedule.outbox, tracking.outbox,
-    sequence.installation, delivery.setbacks TO postroad_views;
+    sequence.installation, delivery.setbacks, delivery.erasures, tracking.erasures TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.attributes, sequence.enrollments, sequence.jobs,
     sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
 GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
 GRANT SELECT ON delivery.messages, delivery.incarnations TO postroad_definer;
 GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
+GRANT UPDATE (detail, url) ON tracking.events TO postroad_definer;
 
 -- sequence-api writes schema sequence.
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
 GRANT SELECT, INSERT ON sequence.tenants, sequence.template_versions, sequence.enrollments, sequence.intents,
-    sequence.outbox, sequence.active_slots TO postroad_sequence_api;
+    sequence.outbox, sequence.active_slots, sequence.erasures TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE ON sequence.api_keys, sequence.installation TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.contacts, sequence.accounts, sequence.attributes,
     sequence.contact_values, sequence.templates, sequence.senders, sequence.sequences,
@@ -40,7 +41,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.jobs, sequence.job_contacts TO 
 GRANT SELECT, INSERT, DELETE ON sequence.job_input, sequence.job_reports TO postroad_sequence_api;
 GRANT UPDATE (name, timezone, postal_address) ON sequence.tenants TO postroad_sequence_api;
 GRANT UPDATE (intent, intent_at) ON sequence.enrollments TO postroad_sequence_api;
-GRANT UPDATE (acknowledged_at, on_the_wire) ON sequence.intents TO postroad_sequence_api;
+GRANT UPDATE (acknowledged_at, on_the_wire, email) ON sequence.intents TO postroad_sequence_api;
+GRANT UPDATE (rows) ON sequence.job_reports TO postroad_sequence_api;
 GRANT UPDATE, DELETE ON sequence.outbox TO postroad_sequence_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sequence.idempotency_keys, sequence.webhook_subscriptions,
     sequence.webhook_deliveries TO postroad_sequence_api;
@@ -70,7 +72,9 @@ GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tena
 -- sender writes schema delivery.
 GRANT USAGE ON SCHEMA delivery TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO postroad_sender;
-GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses, delivery.setbacks TO postroad_sender;
+GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses, delivery.setbacks, delivery.erasures TO postroad_sender;
+GRANT UPDATE (erased_at) ON delivery.erasures TO postroad_sender;
+GRANT UPDATE (message_id) ON delivery.bounced_addresses TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
     views.enrollments, views.progress, views.sender_state, views.stops, views.suppressed_addresses, views.hold
@@ -79,15 +83,17 @@ GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sen
 
 -- tracker writes schema tracking. Events and keys: insert only.
 GRANT USAGE ON SCHEMA tracking TO postroad_tracker;
-GRANT SELECT, INSERT ON tracking.event_keys, tracking.events, tracking.matches TO postroad_tracker;
+GRANT SELECT, INSERT ON tracking.event_keys, tracking.events, tracking.matches, tracking.erasures TO postroad_tracker;
+GRANT UPDATE (erased_at) ON tracking.erasures TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE ON tracking.feeds TO postroad_tracker;
 GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_requests TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
-GRANT UPDATE (acknowledged_at, on_the_wire) ON tracking.stops TO postroad_tracker;
-GRANT SELECT, INSERT, UPDATE ON tracking.contact_engagement TO postroad_tracker;
+GRANT UPDATE (acknowledged_at, on_the_wire, enrollment_id, contact_id, event_id) ON tracking.stops TO postroad_tracker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.contact_engagement TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
 GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.hold TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
+    tracking.blank_events(uuid, uuid[], uuid[]),
     tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
     TO postroad_tracker;
 

@@ -21,12 +21,13 @@ from postroad_sequence_api.models.contacts import (
     ContactNew,
     ContactPick,
     ContactSelection,
+    ContactsErase,
     ContactUpsert,
     ContactUpserted,
 )
 from postroad_sequence_api.models.jobs import ImportOptions, Job
 from postroad_sequence_api.models.timelines import Timeline
-from postroad_sequence_api.services import contacts, exports, imports, timelines, upserts
+from postroad_sequence_api.services import contacts, erasures, exports, imports, timelines, upserts
 
 _EVERYTHING = ContactExport()
 
@@ -87,6 +88,23 @@ async def export(work: Work, caller: Caller, body: ContactExport = _EVERYTHING) 
     CSV, or NDJSON for those who accept application/x-ndjson. An import makes the same contacts of the CSV.
     """
     return await exports.export(work, caller.api_key_id, body)
+
+
+async def erase(work: Work, caller: Caller, contact_id: UUID) -> Job:
+    """Erase a contact (GDPR Art. 17): a job.
+
+    What is sent to them is stopped, and what names them is deleted everywhere but in suppressions: docs/erasure.md. It
+    cannot be undone. The job is completed when every service has done so.
+    """
+    return await erasures.erase(work, caller.api_key_id, contact_id)
+
+
+async def erase_many(work: Work, caller: Caller, body: ContactsErase) -> Job:
+    """Erase up to 1,000 contacts: a job, as for one.
+
+    Its report tells of each: erased, already_erased or unknown.
+    """
+    return await erasures.erase_many(work, caller.api_key_id, body.contact_ids)
 
 
 async def timeline(work: Work, contact_id: UUID) -> Timeline:

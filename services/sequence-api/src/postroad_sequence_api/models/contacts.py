@@ -125,6 +125,12 @@ class ContactExport(Body):
     """In this order. Without it, the fields that an import takes, and all attributes."""
 
 
+class ContactsErase(Body):
+    """Whom to erase: up to 1,000 contacts by id."""
+
+    contact_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)]
+
+
 class ContactSelection(Query):
     """Which contacts are meant: those that meet everything that is said."""
 

@@ -1,9 +1,16 @@
 -- name: enroll
 -- Up to 500 contacts at once. A contact takes its slot, in the order of its id, or has one.
-WITH wanted AS (
+-- Whoever deletes or erases one of them waits, or has done so before.
+WITH known AS (
+    SELECT contact_id, email
+    FROM sequence.contacts
+    WHERE tenant_id = $1 AND contact_id = ANY ($4::uuid[])
+    ORDER BY contact_id
+    FOR KEY SHARE
+), wanted AS (
     SELECT w.contact_id, w.enrollment_id, c.email
     FROM unnest($4::uuid[], $5::uuid[]) AS w (contact_id, enrollment_id)
-    LEFT JOIN sequence.contacts c ON c.tenant_id = $1 AND c.contact_id = w.contact_id
+    LEFT JOIN known c ON c.contact_id = w.contact_id
 ), barred AS (
     SELECT DISTINCT w.contact_id
     FROM wanted w

@@ -60,7 +60,8 @@ UPDATE sequence.jobs
 SET cancel_requested_at = coalesce(cancel_requested_at, postroad.now()),
     state = CASE WHEN lease_until > postroad.now() THEN state ELSE 'cancelled' END,
     ended_at = CASE WHEN lease_until > postroad.now() THEN NULL ELSE postroad.now() END,
-    fence = CASE WHEN lease_until > postroad.now() THEN fence ELSE fence + 1 END
+    fence = CASE WHEN lease_until > postroad.now() THEN fence ELSE fence + 1 END,
+    position = CASE WHEN lease_until > postroad.now() THEN position ELSE position - 'addresses' END
 WHERE tenant_id = $1 AND job_id = $2 AND state IN ('queued', 'running')
 RETURNING job_id;
 
@@ -110,7 +111,8 @@ WHERE tenant_id = $1 AND job_id = $2 AND fence = $3 AND state = 'running';
 -- name: finish
 -- Its end: completed, failed (with why) or cancelled.
 UPDATE sequence.jobs
-SET state = $4, error_code = $5, error_detail = $6, lease_until = NULL, ended_at = postroad.now()
+SET state = $4, error_code = $5, error_detail = $6, lease_until = NULL, ended_at = postroad.now(),
+    position = position - 'addresses'
 WHERE tenant_id = $1 AND job_id = $2 AND fence = $3 AND state = 'running'
 RETURNING job_id;
 

@@ -9,7 +9,7 @@ WITH mine AS MATERIALIZED (
     JOIN sequence.sequences s ON s.tenant_id = $1 AND s.sequence_id = e.sequence_id
     JOIN sequence.sequence_versions v
         ON v.tenant_id = $1 AND v.sequence_id = e.sequence_id AND v.version = e.version
-    JOIN sequence.contacts c ON c.tenant_id = $1 AND c.contact_id = e.contact_id
+    LEFT JOIN sequence.contacts c ON c.tenant_id = $1 AND c.contact_id = e.contact_id
     LEFT JOIN views.progress p ON p.tenant_id = $1 AND p.enrollment_id = e.enrollment_id
     WHERE e.tenant_id = $1 AND ($2::uuid IS NULL OR e.contact_id = $2) AND ($3::uuid IS NULL OR e.enrollment_id = $3)
 ), entries AS (

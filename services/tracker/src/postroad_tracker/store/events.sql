@@ -56,7 +56,11 @@ WITH incoming AS MATERIALIZED (
             received_at = greatest(feed.received_at, postroad.now())
     RETURNING tenant_id, last_position, received_at
 ), fresh AS MATERIALIZED (
-    SELECT i.*, placed.received_at, coalesce(i.occurred_at, placed.received_at) AS happened_at, f.message_id,
+    SELECT i.tenant_id, i.event_id, i.type, i.source, i.source_id, i.provider_message_id, i.address, i.bounce_type,
+           i.machine, CASE WHEN NOT x.erased THEN i.recipient END AS recipient,
+           CASE WHEN NOT x.erased THEN i.ip END AS ip, CASE WHEN NOT x.erased THEN i.user_agent END AS user_agent,
+           CASE WHEN NOT x.erased THEN i.detail END AS detail, CASE WHEN NOT x.erased THEN i.url END AS url, x.erased,
+           placed.received_at, coalesce(i.occurred_at, placed.received_at) AS happened_at, f.message_id,
            f.enrollment_id, coalesce(f.contact_id, p.contact_id) AS contact_id, f.sequence_id, f.step_key,
            f.recipient AS message_recipient, f.state AS message_state,
            placed.last_position + 1 - row_number() OVER (PARTITION BY i.tenant_id ORDER BY i.rank DESC) AS position
@@ -65,6 +69,10 @@ WITH incoming AS MATERIALIZED (
     JOIN placed ON placed.tenant_id = i.tenant_id
     LEFT JOIN found f USING (event_id)
     LEFT JOIN person p USING (event_id)
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM tracking.erasures e
+                       WHERE e.tenant_id = i.tenant_id AND e.contact_id = coalesce(f.contact_id, p.contact_id)) AS erased
+    ) AS x
 ), stored AS (
     INSERT INTO tracking.events (tenant_id, event_id, received_at, occurred_at, type, source, source_id, message_id,
                                  provider_message_id, enrollment_id, contact_id, sequence_id, step_key, bounce_type,
@@ -84,7 +92,7 @@ WITH incoming AS MATERIALIZED (
            count(*) FILTER (WHERE type = 'opened'), count(*) FILTER (WHERE type = 'clicked'),
            count(*) FILTER (WHERE type = 'replied')
     FROM fresh
-    WHERE contact_id IS NOT NULL AND type IN ('opened', 'clicked', 'replied') AND NOT machine
+    WHERE contact_id IS NOT NULL AND NOT erased AND type IN ('opened', 'clicked', 'replied') AND NOT machine
     GROUP BY tenant_id, contact_id
     ORDER BY tenant_id, contact_id
     ON CONFLICT (tenant_id, contact_id) DO UPDATE
@@ -153,7 +161,9 @@ WITH young AS MATERIALIZED (
            count(*) FILTER (WHERE type = 'opened'), count(*) FILTER (WHERE type = 'clicked'),
            count(*) FILTER (WHERE type = 'replied')
     FROM found JOIN matched USING (event_id)
-    WHERE person_id IS NULL AND type IN ('opened', 'clicked', 'replied') AND NOT machine
+    WHERE person_id IS NULL
+      AND NOT EXISTS (SELECT FROM tracking.erasures e WHERE e.tenant_id = found.tenant_id AND e.contact_id = found.contact_id)
+      AND type IN ('opened', 'clicked', 'replied') AND NOT machine
     GROUP BY tenant_id, contact_id
     ORDER BY tenant_id, contact_id
     ON CONFLICT (tenant_id, contact_id) DO UPDATE

@@ -1,0 +1,30 @@
+"""What the ledger forgets of contacts that were erased."""
+
+from datetime import timedelta
+from typing import Final
+
+from asyncpg import Pool
+
+from postroad_common.amqp import Retry
+from postroad_common.contracts import ContactsErasedV1
+from postroad_common.db import queries, transaction
+
+_SQL: Final = queries("postroad_sender", "erasures")
+_AGAIN: Final = timedelta(seconds=1)
+
+
+async def erase(pool: Pool, message: ContactsErasedV1) -> None:
+    """Blank who they were in the ledger; what was sent when, and what came of it, stays. Safe to repeat.
+
+    Raises Retry while a transaction runs that may not know of it yet.
+    """
+    tenant_id, people = message.tenant_id, [item.contact_id for item in message.items]
+    addresses = [address for item in message.items for address in item.addresses]
+    async with transaction(pool, tenant_id) as conn:
+        await conn.execute(_SQL.note, tenant_id, people)
+    async with transaction(pool, tenant_id) as conn:
+        if await conn.fetch(_SQL.unseen, tenant_id, people):
+            raise Retry("a transaction runs that is older than the erasure", _AGAIN)
+        await conn.execute(_SQL.blank_messages, tenant_id, people)
+        await conn.execute(_SQL.unlink_bounced, tenant_id, addresses)
+        await conn.execute(_SQL.done, tenant_id, people)

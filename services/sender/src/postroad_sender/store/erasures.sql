@@ -1,0 +1,26 @@
+-- name: note
+-- Who is to be erased: from the commit on, the ledger takes nothing that names them.
+INSERT INTO delivery.erasures (tenant_id, contact_id)
+SELECT $1, contact_id FROM unnest($2::uuid[]) AS contact_id ORDER BY contact_id
+ON CONFLICT DO NOTHING;
+
+-- name: unseen
+-- Those of them whom a transaction may not have seen that began before they were noted and still runs. None of ours
+-- takes minutes; and what was noted in another life of the database is older than all.
+SELECT contact_id FROM delivery.erasures
+WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[])
+  AND xid >= pg_snapshot_xmin(pg_current_snapshot()) AND told_at > postroad.now() - interval '5 minutes';
+
+-- name: blank_messages
+-- The trigger keep_erased sets what stands for whom it was.
+UPDATE delivery.messages SET recipient = recipient
+WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]);
+
+-- name: unlink_bounced
+-- An address that is dead stays suppressed, and leads to no message any more.
+UPDATE delivery.bounced_addresses SET message_id = '00000000-0000-0000-0000-000000000000'
+WHERE tenant_id = $1 AND email = ANY ($2::text[]);
+
+-- name: done
+UPDATE delivery.erasures SET erased_at = coalesce(erased_at, postroad.now())
+WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]);
