@@ -13,7 +13,7 @@ from yarl import URL
 
 from postroad_common.db import check_schema, create_pool
 from postroad_common.errors import MigrationError
-from postroad_common.migrations import LOGIN_ROLES, migrate
+from postroad_common.migrations import LOGIN_ROLES, hold_restored, migrate
 from postroad_stack.process import Process
 from postroad_stack.pytest_plugin import ROLE_PASSWORD
 from postroad_stack.servers import Stack
@@ -60,6 +60,7 @@ async def test_an_administrator_need_not_be_a_superuser(stack: Stack, empty: str
         await migrate(dsn, role_password=ROLE_PASSWORD)
         await migrate(dsn)
         await has_our_schema(dsn)
+        await hold_restored(dsn)
     finally:
         await superuser.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER; DROP OWNED BY {name}; DROP ROLE {name}")
         await superuser.close()
@@ -81,6 +82,28 @@ async def test_the_command_migrates_and_its_arguments_hold_no_password(empty: st
 
     assert await process.wait(60) == 0, process.log_tail()
     await has_our_schema(empty)
+
+
+async def test_restored_holds_from_now_on_whatever_the_backup_knew_of_a_hold(empty: str, tmp_path: Path) -> None:
+    """It is older than holds are, or was held or being reconciled itself, and was released and sent from afterwards."""
+    env = {"PATH": os.environ["PATH"], "POSTROAD_DATABASE_URL": empty}
+    command = [str(Path(sys.executable).with_name("postroad-migrate")), "--restored"]
+    process = Process(command, log=tmp_path / "log", env=env)
+    assert await process.wait(60) == 0, process.log_tail()
+    assert "it is held" in process.log.read_text()
+
+    admin = await asyncpg.connect(empty)
+    assert await admin.fetchval("SELECT held AND NOT moved AND NOT copied FROM views.hold")
+    for reconciling in ("NULL", "held_at"):
+        await admin.execute("UPDATE sequence.installation SET held_at = held_at - interval '1 hour'")
+        await admin.execute(f"UPDATE sequence.installation SET lost_until = held_at, reconciling_at = {reconciling}")
+        restored_at = await admin.fetchval("SELECT postroad.now()")
+        await hold_restored(empty)
+        hold = await admin.fetchrow("SELECT held, held_at, reconciling_at, copied FROM views.hold")
+        assert hold is not None
+        assert hold["held_at"] >= restored_at
+        assert (hold["held"], hold["reconciling_at"], hold["copied"]) == (True, None, False)
+    await admin.close()
 
 
 @pytest.mark.parametrize(("url", "code"), [("", 2), ("postgresql://127.0.0.1:1/nothing", 1)])
