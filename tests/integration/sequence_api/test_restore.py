@@ -47,8 +47,10 @@ def api_process(
 async def released(api: Api, admin: asyncpg.Connection) -> AsyncIterator[None]:
     """The other tests' database sends again afterwards."""
     yield
+    await admin.execute(
+        f"UPDATE sequence.installation SET lost_from = NULL, lost_until = NULL, reconciling_at = NULL, {HERE}"
+    )
     await operator(api, "POST", "/release", nothing_lost=True)
-    await admin.execute(f"UPDATE sequence.installation SET lost_from = NULL, lost_until = NULL, {HERE}")
 
 
 async def operator(api: Api, method: str, path: str = "", *, expect: int = 200, **body: Any) -> dict[str, Any]:
@@ -147,6 +149,19 @@ async def test_what_may_have_been_sent_keeps_the_database_held_until_it_is_recor
         tenant.tenant_id,
     )
     assert "lost_step_waits" not in await rules_broken(tenant)
+
+
+async def test_once_steps_are_being_recorded_nobody_can_say_that_nothing_was_lost(
+    api: Api, admin: asyncpg.Connection
+) -> None:
+    """They would be withheld for ever: the time that was lost stays."""
+    await operator(api, "POST", "/hold")
+    await operator(api, "POST", "/reconcile")
+    assert (await operator(api, "POST", "/release", expect=409, nothing_lost=True))["code"] == "reconciling"
+
+    await admin.execute(f"UPDATE sequence.installation SET reconciling_at = NULL, {HERE}")  # as when it is held anew
+    assert (await operator(api, "POST", "/release", expect=409, nothing_lost=True))["code"] == "reconciling"
+    assert "postroad restore reconcile" in (await operator(api, "GET"))["advice"]
 
 
 async def rules_broken(tenant: Tenant) -> set[str]:

@@ -66,7 +66,8 @@ class EvidenceTaken(View):
 
 
 class ReleaseNew(Body):
-    """`nothing_lost`: the hold was a false alarm, such as a failover without loss; nothing need be reconciled."""
+    """`nothing_lost`: the hold was a false alarm, such as a failover without loss; nothing need be reconciled.
+    It is refused once reconciling has begun."""
 
     nothing_lost: bool = False
 

@@ -115,10 +115,17 @@ async def take_evidence(context: Context, new: EvidenceNew) -> EvidenceTaken:
 
 
 async def release(context: Context, new: ReleaseNew) -> RestoreStatus:
-    """Let the database send. Unless nothing was lost, all must be recorded and every rule hold for every tenant."""
+    """Let the database send. Unless nothing was lost, all must be recorded and every rule hold for every tenant.
+
+    What is being recorded stays withheld, so that nothing was lost cannot be said any more.
+    """
     standing = await context.pool.fetchrow(_SQL.standing)
     if standing is None or not standing["held"]:
         return await status(context)
+    if new.nothing_lost and standing["recording"]:
+        raise ConflictError(
+            "reconciling", "Steps are being recorded as possibly sent: reconcile, and release without --nothing-lost."
+        )
     if not new.nothing_lost:
         if standing["reconciling_at"] is None:
             raise ConflictError(
@@ -133,7 +140,9 @@ async def release(context: Context, new: ReleaseNew) -> RestoreStatus:
                 tenants=[one.model_dump(mode="json") for one in broken[:_SHOWN]],
             )
     if await context.pool.execute(_SQL.release, not new.nothing_lost) != "UPDATE 1":
-        raise ConflictError("not_reconciled", "The database was held anew meanwhile.")
+        raise ConflictError(
+            "changed_meanwhile", "The database was held anew meanwhile, or is being reconciled: look again."
+        )
     _log.warning("the database is released", nothing_lost=new.nothing_lost)
     return await status(context)
 
@@ -195,6 +204,8 @@ def _advice(row: Record, counts: Mapping[str, int]) -> str:
     """What to do next."""
     if not row["held"]:
         return "The database may send."
+    if row["reconciling_at"] is None and row["recording"]:
+        return "Nothing is sent: it was held anew before all was recorded. Go on with `postroad restore reconcile`."
     if row["reconciling_at"] is None:
         return (
             "Nothing is sent. If the database was restored: `postroad restore reconcile`. If nothing was lost, as "

@@ -51,16 +51,18 @@ SET lost_from = coalesce($1::timestamptz, last_beat_at), reconciling_at = postro
 WHERE held_at IS NOT NULL AND NOT EXISTS (SELECT FROM views.hold h WHERE h.moved OR h.copied);
 
 -- name: release
--- It may send here.
+-- It may send here. $1: it was reconciled.
 UPDATE sequence.installation
 SET held_at = NULL, held_because = NULL, reconciling_at = NULL, released_at = postroad.now(),
     written_by = pg_current_xact_id()::text::bigint
-WHERE held_at IS NOT NULL AND (reconciling_at IS NOT NULL OR NOT $1::boolean)
+WHERE held_at IS NOT NULL AND (reconciling_at IS NOT NULL) = $1::boolean
   AND NOT EXISTS (SELECT FROM views.hold h WHERE h.moved OR h.copied OR h.set_back);
 
 -- name: standing
--- The hold and the time that was lost.
+-- The hold and the time that was lost. `recording`: steps of it have been recorded since the last release, also when it
+-- was held anew meanwhile.
 SELECT held, held_at, held_because, last_beat_at, released_at, lost_from, lost_until, reconciling_at,
+       reconciling_at IS NOT NULL OR coalesce(lost_until > coalesce(released_at, '-infinity'), false) AS recording,
        postroad.now() AS now
 FROM views.hold;
 
