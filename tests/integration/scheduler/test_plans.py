@@ -22,6 +22,7 @@ from postroad_stack.servers import Stack
 from .depot import LEASE, MAX_EMISSIONS, Depot, SendersEnd, keys, settled
 
 CLAIM = queries("postroad_scheduler", "due")["claim"]
+RECALL = queries("postroad_scheduler", "due")["recall"]
 WAITING = 100_000
 
 
@@ -113,6 +114,32 @@ async def test_a_claim_among_many_reads_only_what_it_takes(crowd: Crowd) -> None
     assert most_rows(plan, "progress") == 500
 
 
+async def test_recalling_what_was_lost_reads_nothing_that_waits_for_later(crowd: Crowd) -> None:
+    """It is asked again and again while a restored database is reconciled."""
+    await reconcile_up_to_now(crowd.admin)
+    async with crowd.undone() as conn:
+        idle = await explain(conn, RECALL, [crowd.tenant_id], 200, LEASE)
+        await conn.execute(
+            "UPDATE schedule.progress SET wake_at = h.lost_until, next_due_at = h.lost_until"
+            " FROM views.hold h WHERE enrollment_id IN (SELECT enrollment_id FROM schedule.progress LIMIT 2000)"
+        )
+        busy = await explain(conn, RECALL, [crowd.tenant_id], 200, LEASE)
+
+    assert rows_read(idle, "progress") == 0
+    assert {"Seq Scan", "Bitmap Heap Scan"}.isdisjoint(scans_of(busy, "progress"))
+    assert most_rows(busy, "progress") == 200
+
+
+async def reconcile_up_to_now(admin: asyncpg.Connection) -> None:
+    """The database is held, and what was due up to now is being recalled."""
+    await admin.execute(
+        "INSERT INTO sequence.installation (system_identifier, timeline, database_oid, written_by, held_at,"
+        " held_because, lost_until, reconciling_at)"
+        " SELECT s.system_identifier, postroad.timeline(), d.oid, pg_current_xact_id()::text::bigint, now, 'test', now,"
+        " now FROM pg_control_system() s, pg_database d, postroad.now() AS now WHERE d.datname = current_database()"
+    )
+
+
 @pytest.mark.parametrize("name", ["lock_running", "read_facts", "apply"])
 async def test_settling_reads_only_the_rows_it_settles(crowd: Crowd, name: str) -> None:
     rows = await crowd.admin.fetch("SELECT enrollment_id FROM schedule.progress ORDER BY 1 LIMIT 500")
@@ -201,3 +228,12 @@ def scans_of(plan: dict[str, Any], table: str) -> set[str]:
 
 def most_rows(plan: dict[str, Any], table: str) -> int:
     return max(int(node["Actual Rows"]) for node in nodes(plan) if node.get("Relation Name") == table)
+
+
+def rows_read(plan: dict[str, Any], table: str) -> int:
+    """Of a table, those that were not taken included."""
+    return sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in nodes(plan)
+        if node.get("Relation Name") == table and node["Node Type"] != "ModifyTable"
+    )

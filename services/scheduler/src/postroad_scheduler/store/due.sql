@@ -10,21 +10,37 @@ SELECT FROM views.hold WHERE held AND NOT moved AND NOT copied AND reconciling_a
 
 -- name: recall
 -- Takes rows whose step was due when the database was lost, whatever holds them: the senders record of each that it may
--- have been sent. A lease and a new fence for each, as in a claim. $1 tenants, $2 rows a tenant, $3 lease.
+-- have been sent. A lease and a new fence for each, as in a claim. What waits for a time that was lost is awake, so only
+-- what is held is looked at ahead of its time, and no row that waits for later is read. $1 tenants, $2 rows a tenant of
+-- either kind, $3 lease.
 WITH clock AS MATERIALIZED (
     SELECT postroad.now() AS at, h.lost_until FROM views.hold h WHERE h.held AND h.reconciling_at IS NOT NULL
+    LIMIT 1  -- there is no more; the planner does not know
 ),
-lost AS MATERIALIZED (
+awake AS MATERIALIZED (
     SELECT p.*, clock.at
     FROM clock CROSS JOIN unnest($1::uuid[]) AS t (tenant_id) CROSS JOIN LATERAL (
-        SELECT w.tenant_id, w.enrollment_id, w.phase, w.emissions, w.wake_at
+        SELECT w.tenant_id, w.enrollment_id, w.emissions, w.wake_at
         FROM schedule.progress w
-        WHERE w.tenant_id = t.tenant_id AND w.wake_at IS NOT NULL AND w.next_due_at <= clock.lost_until
-          AND (w.phase IN ('waiting', 'held') OR w.wake_at <= clock.at)
+        WHERE w.tenant_id = t.tenant_id AND w.wake_at <= clock.at AND w.phase <> 'held'
+          AND w.next_due_at <= clock.lost_until
         ORDER BY w.wake_at
         LIMIT $2::integer
         FOR UPDATE SKIP LOCKED
     ) AS p
+),
+held AS MATERIALIZED (
+    SELECT p.*, clock.at
+    FROM clock CROSS JOIN unnest($1::uuid[]) AS t (tenant_id) CROSS JOIN LATERAL (
+        SELECT w.tenant_id, w.enrollment_id, w.emissions, w.wake_at
+        FROM schedule.progress w
+        WHERE w.tenant_id = t.tenant_id AND w.phase = 'held' AND w.next_due_at <= clock.lost_until
+        LIMIT $2::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS p
+),
+lost AS MATERIALIZED (
+    SELECT * FROM awake UNION ALL SELECT * FROM held
 )
 UPDATE schedule.progress p
 SET phase = 'claimed',
