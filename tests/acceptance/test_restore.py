@@ -178,14 +178,13 @@ async def command(world: World, *arguments: str) -> None:
     assert process.returncode == 0, output
 
 
-async def not_ready(world: World, service: str) -> str:
-    """What the readiness of a service's first process says of the hold."""
+async def waits_ready(world: World, service: str) -> None:
+    """A service's first process shows the hold, and is ready all the same: a rollout must come to its end."""
     port = await listening_port(world.services.processes[service][0])
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         report, metrics = await http.get("/readyz"), await http.get("/metrics")
     assert "postroad_database_held 1.0" in metrics.text
-    assert report.status_code == 503
-    return str(report.json()["checks"]["hold"]["detail"])
+    assert report.status_code == 200, report.text
 
 
 def all_mails(world: World) -> Counter[tuple[str, str]]:
@@ -212,7 +211,7 @@ async def test_a_restored_database_sends_nothing_again_and_goes_on_when_it_is_re
 
     # Held: the queues are worked off, and nothing goes.
     for service in ("sender", "scheduler"):
-        assert "postroad restore" in await not_ready(world, service)
+        await waits_ready(world, service)
     await world.until_quiet(SENDER_DUE)
     assert smtp.accepted_count() == sent
     await command(world, "status")

@@ -48,7 +48,7 @@ VALUES = {
     ("postroad_amqp_handled_messages_total", "fate"): {"done", "retried", "failed", "split", "parked"},
     ("postroad_amqp_queued_messages", "queue"): set(QUEUES),
     ("postroad_database_connections", "state"): {"busy", "idle"},
-    ("postroad_ready", "check"): {"database", "broker", "process", "hold"},
+    ("postroad_ready", "check"): {"database", "broker", "process"},
 }
 """What a label may say, where it is one of a few words."""
 LOGIN = {"postroad_scheduler", "postroad_sender", "postroad_tracker", "postroad_sequence_api"}

@@ -18,7 +18,10 @@ _log = structlog.get_logger()
 
 
 class HoldWatch:
-    """Shows the hold: in a metric, in the log when it begins and ends, and as a readiness check."""
+    """Shows the hold: in a metric, and in the log when it begins and ends.
+
+    It is no readiness check: a process that waits for a release is as ready as can be, or no rollout would ever end.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -35,13 +38,7 @@ class HoldWatch:
         self._because = because
         DATABASE_HELD.set(because is not None)
 
-    async def check(self) -> str | None:
-        """A readiness check, of a service that has nothing to do while the database is held."""
-        return None if self._because is None else f"the database is held ({self._because}): {_WHAT_TO_DO}"
-
 
 def watch_hold(service: Service[Any]) -> None:
     """Have a service that sends show the hold."""
-    watch = HoldWatch(service.pool)
-    service.readiness.add("hold", watch.check)
-    service.repeat(watch.look, EVERY, "watch hold")
+    service.repeat(HoldWatch(service.pool).look, EVERY, "watch hold")

@@ -57,7 +57,7 @@ class SequenceApiSettings(LinkSettings):
         description="After a failover of PostgreSQL the database is held until somebody has said that nothing was "
         "lost, since an asynchronous standby may lack what was committed last. With synchronous replication: how old "
         "the last sign of life of a sender may be, such as 120, for a new timeline to count as a failover that lost "
-        "nothing. 0: never.",
+        "nothing. 0: never. A restored backup is usually older; only `postroad-migrate --restored` is sure to hold it.",
     )
     verify_grace_seconds: Annotated[float, Field(ge=0)] = Field(
         default=300.0, description="How far past its time a row may be before `verify` calls it stuck."
