@@ -239,6 +239,22 @@ def test_with_what_make_env_writes_a_service_has_all_settings_it_requires(
     assert f"postroad_{service.replace('-', '_')}:" in settings.database_url.get_secret_value()
 
 
+def test_prometheus_asks_each_service_at_the_port_it_listens_on(
+    composition: Composition, secrets: dict[str, str]
+) -> None:
+    image = re.search(r"\bPOSTROAD_HTTP_PORT=(\d+)", DOCKERFILE)
+    assert image is not None
+    ports = {
+        service: filled_in(composition["services"][service]["environment"], secrets).get("POSTROAD_HTTP_PORT", image[1])
+        for service in SERVICES
+    }
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/scrape.yaml").read_text())["scrape_configs"]
+
+    assert {job["job_name"]: job["static_configs"] for job in scraped} == {
+        f"postroad-{service}": [{"targets": [f"{service}:{port}"]}] for service, port in ports.items()
+    }
+
+
 def test_make_env_gives_every_required_variable_and_secrets_of_their_own(
     composition: Composition, secrets: dict[str, str]
 ) -> None:

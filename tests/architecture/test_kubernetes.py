@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import kubernetes_validate
@@ -405,6 +406,11 @@ PUBLIC_PORTS: Mapping[str, set[tuple[int, int]]] = {
     "postroad-sender": {(25, 25), (465, 465), (587, 587), (2525, 2525)},
     "postroad-sequence-api": {(443, 443), (1024, 65535)},  # where webhooks may go: webhooks/destinations.py
 }
+PRIVATE = (
+    *("10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1"),
+    *("fd00:ec2::254", "::1"),
+)
+"""Addresses of a cluster's own network, of a cloud's metadata and of the pod itself: no tenant may have us go there."""
 
 
 def reachable(manifests: Manifests) -> Iterator[str]:
@@ -418,14 +424,11 @@ def reachable(manifests: Manifests) -> Iterator[str]:
             {key: value for key, value in spec.items() if key != "podSelector"} for spec in ours
         ]:
             yield f"{name}: what is not named is allowed"
-        out = {
-            (port["port"], port.get("endPort", port["port"]))
-            for spec in ours
-            for rule in spec.get("egress", [])
-            for port in rule["ports"]
-        }
-        if out != {(53, 53), (5432, 5432), (5672, 5672)} | PUBLIC_PORTS.get(name, set()):
+        ways, public = [rule for spec in ours for rule in spec.get("egress", [])], PUBLIC_PORTS.get(name, set())
+        out = set().union(*map(port_ranges, ways))
+        if out != {(53, 53), (5432, 5432), (5672, 5672)} | public:
             yield f"{name}: may go to {sorted(out)}"
+        yield from (f"{name}: may go to {where}" for rule in ways for where in astray(rule, public))
         spaces = {
             peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
             for spec in ours
@@ -441,6 +444,28 @@ def reachable(manifests: Manifests) -> Iterator[str]:
         ]
         if not manifests.selected(selector) and selector.get("matchLabels") not in servers:
             yield f"{title(item)}: is about no pod"
+
+
+def astray(rule: Object, public: set[tuple[int, int]]) -> Iterator[str]:
+    """Where an egress rule leads beside addresses outside, at public ports, and pods it names, at all others."""
+    ports = port_ranges(rule)
+    kind = "ipBlock" if ports <= public else "podSelector"
+    peers = rule.get("to", [])
+    if not peers or any(kind not in peer for peer in peers):
+        yield f"what is no {kind} at {sorted(ports)}"
+    for block in (peer["ipBlock"] for peer in peers if "ipBlock" in peer):
+        yield from (f"{address} at {sorted(ports)}" for address in PRIVATE if is_within(address, block))
+
+
+def port_ranges(rule: Object) -> set[tuple[int, int]]:
+    """The ports of an egress rule, each range with its ends."""
+    return {(port["port"], port.get("endPort", port["port"])) for port in rule["ports"]}
+
+
+def is_within(address: str, block: Object) -> bool:
+    """Whether an address is in an ipBlock and in none of its exceptions."""
+    here = ip_address(address)
+    return here in ip_network(block["cidr"]) and not any(here in ip_network(net) for net in block.get("except", []))
 
 
 def servers(manifests: Manifests) -> Iterator[str]:
@@ -571,6 +596,18 @@ PLANTED: Mapping[str, tuple[str, str, Callable[[Object], object]]] = {
     "may go to": (
         *("NetworkPolicy", "postroad-smtp"),
         lambda it: it["spec"]["egress"][0]["ports"].append({"port": 443, "protocol": "TCP"}),
+    ),
+    "postroad-sequence-api: may go to what is no ipBlock": (
+        *("NetworkPolicy", "postroad-webhooks"),
+        lambda it: it["spec"]["egress"][0].pop("to"),
+    ),
+    "postroad-sender: may go to 169.254.169.254": (
+        *("NetworkPolicy", "postroad-smtp"),
+        lambda it: it["spec"]["egress"][0]["to"][0]["ipBlock"]["except"].remove("169.254.0.0/16"),
+    ),
+    "postroad-scheduler: may go to what is no podSelector": (
+        *("NetworkPolicy", "postroad-servers"),
+        lambda it: it["spec"]["egress"][1].update(to=[{"ipBlock": {"cidr": "0.0.0.0/0"}}]),
     ),
     "hears": (
         *("NetworkPolicy", "postroad-public"),
