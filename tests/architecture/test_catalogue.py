@@ -36,6 +36,7 @@ ACROSS_TENANTS = {
     "tracking.tenants_with_outbox",
     "tracking.tenants_with_unmatched",
     "tracking.tenants_with_open_stops",
+    "tracking.tenants_to_count",
     "schedule.tenants_to_wake",
     "schedule.tenants_enrolled",
     "delivery.tenants_with_orphans",

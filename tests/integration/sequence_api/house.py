@@ -328,8 +328,8 @@ class Enrolled:
             "DELETE FROM sequence.active_slots WHERE enrollment_id = $1", self.enrollment_id
         )
 
-    async def message(self, state: str = "accepted", **values: Any) -> UUID:
-        """The ledger row of its first step; its id."""
+    async def message(self, state: str = "accepted", *, answered: bool = False, **values: Any) -> UUID:
+        """The ledger row of its first step, with the attempt that was answered if it was; its id."""
         await self.tenant.admin.execute(
             "INSERT INTO delivery.incarnations (incarnation_id, host, pid, expires_at)"
             " VALUES ($1, 'here', 1, postroad.now() + interval '1 hour') ON CONFLICT DO NOTHING",
@@ -360,6 +360,8 @@ class Enrolled:
             **values,
         }
         await self.insert("delivery.messages", **row)
+        if answered:
+            await self.attempt(state, step_key=step_key)
         return message_id
 
     async def attempt(self, outcome: str = "accepted", **values: Any) -> None:

@@ -13,7 +13,7 @@ async def stats(one: Enrolled) -> dict[str, Any]:
 async def test_each_message_counts_once_in_each_column_however_often_it_was_opened(tenant: Tenant) -> None:
     first = await tenant.enrolled(sequence=await tenant.sequence(steps=2))
     second = await tenant.enrolled(sequence=first.sequence)
-    await first.message("accepted")
+    await first.message("accepted", answered=True)
     await second.message("unknown")
     await second.message("held", step_key="step-2", step_number=2)
     for _ in range(3):
@@ -36,14 +36,14 @@ async def test_each_message_counts_once_in_each_column_however_often_it_was_open
 
 async def test_what_only_a_program_opened_was_not_opened(tenant: Tenant) -> None:
     one = await tenant.enrolled()
-    await one.message()
+    await one.message(answered=True)
     await one.event("opened", machine=True)
     assert (await stats(one))["steps"][0]["opened"] == 0
 
 
 async def test_a_refused_address_counts_as_bounced_once_also_when_it_is_reported_again(tenant: Tenant) -> None:
     one = await tenant.enrolled()
-    await one.message("refused", bounce_type="hard")
+    await one.message("refused", bounce_type="hard", answered=True)
     await one.event("bounced")
     [step] = (await stats(one))["steps"]
     assert (step["refused"], step["bounced"], step["sent"]) == (1, 1, 0)
@@ -66,7 +66,7 @@ async def test_enrollments_are_counted_by_state(tenant: Tenant) -> None:
 
 async def test_a_step_that_later_versions_dropped_keeps_its_counts_without_a_number(tenant: Tenant) -> None:
     one = await tenant.enrolled(sequence=await tenant.sequence(steps=2))
-    await one.message("accepted", step_key="step-2", step_number=2)
+    await one.message("accepted", step_key="step-2", step_number=2, answered=True)
     template = await tenant.template()
     body = {
         "sender_id": one.sequence["sender_id"],

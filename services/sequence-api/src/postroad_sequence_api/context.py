@@ -160,3 +160,10 @@ class Desk:
             if __debug__:
                 reach("job.queued")
             self.context.wake_jobs()
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[Work]:
+        """A transaction that reads everything as of one moment, and changes nothing."""
+        async with self.work() as work:
+            await work.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield work

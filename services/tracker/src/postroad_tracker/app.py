@@ -19,6 +19,7 @@ from postroad_tracker import upkeep
 from postroad_tracker.clock import DatabaseClock
 from postroad_tracker.collector import Bounds
 from postroad_tracker.erasure import erase
+from postroad_tracker.counting import count_messages
 from postroad_tracker.handlers.hits import HitHandlers
 from postroad_tracker.handlers.reading import Bodies
 from postroad_tracker.handlers.tokens import Tokens
@@ -100,6 +101,7 @@ def _work(service: Service[TrackerSettings], desk: StopDesk, relay: Relay, inges
     service.repeat(match_young, timedelta(seconds=settings.match_seconds), "match young events")
     service.repeat(match_old, timedelta(seconds=settings.match_again_seconds), "match old events")
     service.repeat(left_open, age, "acknowledge stops left open")
+    service.repeat(partial(count_messages, pool), timedelta(seconds=settings.count_seconds), "count messages")
     for writer in range(_WRITERS):
         service.spawn(ingest.run, f"write {writer}")
 

@@ -53,6 +53,11 @@ class TrackerSettings(CommonSettings):
     open_stop_seconds: Seconds = Field(
         30.0, description="Age at which a stop without acknowledgement is taken over from a process that died."
     )
+    count_seconds: Seconds = Field(
+        5.0,
+        description="How often what analytics show is counted in advance. What has come since is counted with each "
+        "request, so this changes what requests cost and not what they say.",
+    )
     trusted_proxies: Networks = Field(
         (), description="Networks whose X-Forwarded-For is believed, comma-separated; none: the peer is the client."
     )

@@ -21,13 +21,19 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.accounts, sequence
     sequence.suppressions, schedule.progress, schedule.decisions, delivery.messages, delivery.attempts,
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
     tracking.stops, tracking.event_keys, tracking.feeds, tracking.contact_engagement, sequence.outbox, schedule.outbox, tracking.outbox,
-    sequence.installation, delivery.setbacks, delivery.erasures, tracking.erasures TO postroad_views;
+    sequence.installation, delivery.setbacks, delivery.erasures, tracking.erasures, tracking.message_counts,
+    tracking.count_marks TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.attributes, sequence.enrollments, sequence.jobs,
     sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
 GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
-GRANT SELECT ON delivery.messages, delivery.incarnations TO postroad_definer;
-GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.stops TO postroad_definer;
+GRANT SELECT ON delivery.messages, delivery.attempts, delivery.incarnations TO postroad_definer;
+GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.stops, tracking.feeds, tracking.count_marks
+    TO postroad_definer;
 GRANT UPDATE (detail, url) ON tracking.events TO postroad_definer;
+-- What analytics and their counts in advance share.
+GRANT EXECUTE ON FUNCTION postroad.event_bit(text, boolean),
+    postroad.counts_of(text, text, timestamptz, integer, integer),
+    postroad.count_changes(uuid, bigint, bigint, bigint, bigint) TO postroad_sequence_api, postroad_tracker;
 
 -- sequence-api writes schema sequence.
 GRANT USAGE ON SCHEMA sequence TO postroad_sequence_api;
@@ -91,10 +97,13 @@ GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;
 GRANT UPDATE (acknowledged_at, on_the_wire, enrollment_id, contact_id, event_id) ON tracking.stops TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.contact_engagement TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tracking.outbox TO postroad_tracker;
-GRANT SELECT ON views.messages, views.contacts, views.tenants, views.webhook_sources, views.hold TO postroad_tracker;
+GRANT SELECT, INSERT, UPDATE ON tracking.message_counts, tracking.count_marks TO postroad_tracker;
+GRANT SELECT ON views.messages, views.attempts, views.message_event_bits, views.contacts, views.tenants,
+    views.webhook_sources, views.hold TO postroad_tracker;
 GRANT EXECUTE ON FUNCTION tracking.tenants_with_outbox(integer), tracking.make_event_partitions(integer),
     tracking.blank_events(uuid, uuid[], uuid[]),
-    tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer)
+    tracking.tenants_with_unmatched(uuid, interval, integer), tracking.tenants_with_open_stops(interval, integer),
+    tracking.tenants_to_count(uuid, integer)
     TO postroad_tracker;
 
 -- A monitoring program asks for ids, counts and times across tenants, and sees no table.

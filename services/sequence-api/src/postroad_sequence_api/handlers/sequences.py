@@ -93,6 +93,7 @@ async def clone(work: Work, sequence_id: UUID, body: SequenceCloneNew = _ALIKE) 
     return await sequences.clone(work, sequence_id, body)
 
 
-async def statistics(work: Work, sequence_id: UUID) -> SequenceStats:
+async def statistics(desk: Desk, sequence_id: UUID) -> SequenceStats:
     """Count what a sequence did."""
-    return await stats.of_sequence(work, sequence_id)
+    async with desk.moment() as work:
+        return await stats.of_sequence(work, sequence_id)

@@ -1,7 +1,11 @@
-"""What became of the messages that were sent: by step, by day, by sequence."""
+"""What became of the messages that were sent: by step, by day, by sequence.
+
+Every count here needs the transaction of Desk.moment(): up to a mark the tracker has counted already, and what comes
+after it is counted here.
+"""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,8 +30,8 @@ from postroad_sequence_api.models.analytics import (
 _SQL: Final = queries("postroad_sequence_api", "analytics")
 _STATS: Final = queries("postroad_sequence_api", "stats")
 _ALWAYS: Final = SequenceSpan()
-_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_QUARTER: Final = timedelta(minutes=15)
 
 
 async def by_step(work: Work, sequence_id: UUID, span: SequenceSpan) -> StepAnalytics:
@@ -43,7 +47,7 @@ async def by_step(work: Work, sequence_id: UUID, span: SequenceSpan) -> StepAnal
 
 
 async def of_steps(work: Work, sequence_id: UUID, span: SequenceSpan = _ALWAYS) -> dict[str, Mapping[str, Any]]:
-    """The counts of a sequence by the keys of its steps."""
+    """The counts of a sequence by the keys of its steps, with accepted and refused, of all times."""
     rows = await _counts(work, [sequence_id], span, span.version, by_step=True)
     return {row["key"]: dict(row) for row in rows}
 
@@ -80,9 +84,21 @@ async def _counts(
     by_step: bool = False,
     zone: str | None = None,
 ) -> list[Record]:
-    await work.do(_SQL.give_memory)
-    times = (span.since or _EARLIEST, span.until or _LATEST)
-    return await work.all(_SQL.counts, sequence_ids, *times, version, by_sequence, by_step, zone)
+    mark = await work.one(_SQL.mark)
+    times = (span.since, span.until, *whole_quarters(span.since, span.until))
+    return await work.all(_SQL.counts, sequence_ids, *times, *mark, version, by_sequence, by_step, zone)
+
+
+def whole_quarters(since: datetime | None, until: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """The quarters of an hour that lie wholly in a span: from the first's beginning to the last's end; None: no end.
+
+    Of a span that holds none, both are its end.
+    """
+    first = None if since is None else since + (_EPOCH - since) % _QUARTER
+    last = None if until is None else until - (until - _EPOCH) % _QUARTER
+    if until is not None and last is not None and first is not None and first >= last:
+        return until, until
+    return first, last
 
 
 def _sum(rows: Iterable[Mapping[str, Any] | Record]) -> Counts:

@@ -14,34 +14,39 @@ GROUP BY s.step_key
 ORDER BY number NULLS LAST, key;
 
 -- name: message_counts
--- The ledger by step and state, from its own index.
+-- The ledger by step and state, from its own index: of the states that few messages are in. What was accepted or refused is
+-- counted already.
 SELECT step_key AS key,
-       count(*) AS due,
        count(*) FILTER (WHERE state = 'transmitting') AS transmitting,
        count(*) FILTER (WHERE state = 'held') AS held,
        count(*) FILTER (WHERE state = 'deferred') AS deferred,
-       count(*) FILTER (WHERE state IN ('accepted', 'unknown')) AS sent,
-       count(*) FILTER (WHERE state = 'accepted') AS accepted,
-       count(*) FILTER (WHERE state = 'refused') AS refused,
        count(*) FILTER (WHERE state = 'unknown') AS unknown,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled
 FROM views.messages
-WHERE tenant_id = $1 AND sequence_id = $2
+WHERE tenant_id = $1 AND sequence_id = $2 AND step_key = ANY ($3::text[])
+  AND state IN ('transmitting', 'held', 'deferred', 'unknown', 'cancelled')
 GROUP BY step_key;
 
 -- name: enrollment_counts
-SELECT count(*) AS total,
-       count(*) FILTER (WHERE coalesce(p.state, 'active') = 'active') AS active,
-       count(*) FILTER (WHERE p.state = 'paused') AS paused,
-       count(*) FILTER (WHERE p.state = 'completed') AS completed,
-       count(*) FILTER (WHERE p.state = 'replied') AS replied,
-       count(*) FILTER (WHERE p.state = 'bounced') AS bounced,
-       count(*) FILTER (WHERE p.state = 'unenrolled') AS unenrolled,
-       count(*) FILTER (WHERE p.state = 'failed') AS failed,
-       count(*) FILTER (WHERE p.needs_attention_at IS NOT NULL AND p.phase <> 'ended') AS needs_attention
-FROM sequence.enrollments e
-LEFT JOIN views.progress p ON p.tenant_id = $1 AND p.enrollment_id = e.enrollment_id
-WHERE e.tenant_id = $1 AND e.sequence_id = $2;
+-- An enrollment without progress is active; of those with progress, few have not ended for long, and they are counted from
+-- indexes of what is.
+SELECT e.total, e.total - coalesce(p.ended, 0) - q.paused AS active, q.paused, coalesce(p.completed, 0) AS completed,
+       coalesce(p.replied, 0) AS replied, coalesce(p.bounced, 0) AS bounced, coalesce(p.unenrolled, 0) AS unenrolled,
+       coalesce(p.failed, 0) AS failed, q.needs_attention
+FROM (SELECT count(*) AS total FROM sequence.enrollments WHERE tenant_id = $1 AND sequence_id = $2) e
+CROSS JOIN (
+    SELECT count(*) AS ended,
+           count(*) FILTER (WHERE state = 'completed') AS completed,
+           count(*) FILTER (WHERE state = 'replied') AS replied,
+           count(*) FILTER (WHERE state = 'bounced') AS bounced,
+           count(*) FILTER (WHERE state = 'unenrolled') AS unenrolled,
+           count(*) FILTER (WHERE state = 'failed') AS failed
+    FROM views.progress WHERE tenant_id = $1 AND sequence_id = $2 AND phase = 'ended') p
+CROSS JOIN (
+    SELECT (SELECT count(*) FROM views.progress
+            WHERE tenant_id = $1 AND sequence_id = $2 AND state = 'paused') AS paused,
+           (SELECT count(needs_attention_at) FROM views.progress
+            WHERE tenant_id = $1 AND sequence_id = $2 AND phase = 'held') AS needs_attention) q;
 
 -- name: sequence_exists
 SELECT EXISTS (SELECT FROM sequence.sequences WHERE tenant_id = $1 AND sequence_id = $2);
