@@ -40,6 +40,7 @@ ACROSS_TENANTS = {
     "schedule.tenants_to_wake",
     "schedule.tenants_enrolled",
     "delivery.tenants_with_orphans",
+    "delivery.tenants_with_old_sources",
 }
 """Functions that look across tenants; they return tenant ids and nothing else."""
 

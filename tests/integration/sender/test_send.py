@@ -1,13 +1,16 @@
 """One message from the queue to the mail server, the ledger and back."""
 
+import zlib
 from collections import Counter
 
 import pytest
 
+from postroad_common.contracts import StepDue
 from postroad_common.contracts.tokens import open_token
 from postroad_common.ids import pack_ref
 from postroad_common.sealing import KeyRing
-from postroad_stack.smtp_server import SmtpServer
+from postroad_stack import eventually
+from postroad_stack.smtp_server import Behaviour, SmtpServer, drop_after_dot
 from tests.integration.sender.office import (
     SECRET_KEYS,
     TRACKING_URL,
@@ -155,3 +158,48 @@ async def test_item_without_its_rows_is_parked_and_the_others_of_its_batch_are_s
         assert (await post.answer(good)).outcome == "accepted"
     assert recipients(smtp) == ["zoe@recipient.example"]
     assert await office.row(bad) is None
+
+
+async def source_of(office: Office, item: StepDue) -> bytes | None:
+    """The message as it is kept."""
+    query = "SELECT source FROM delivery.message_sources WHERE message_id = $1"
+    source: bytes | None = await office.admin.fetchval(query, office.message_id(item))
+    return None if source is None else zlib.decompress(source)
+
+
+async def test_what_went_over_the_wire_is_kept_byte_for_byte_also_of_an_unknown_message(
+    office: Office, post: Post, smtp: SmtpServer
+) -> None:
+    sent, unknown = await office.enroll("zoe@recipient.example"), await office.enroll("ida@recipient.example")
+    async with running_sender(office):
+        await post.send(sent)
+        await post.answer(sent)
+        await smtp.set_behaviour(Behaviour((drop_after_dot(times=1),)))
+        await post.send(unknown)
+        assert (await post.answer(unknown)).outcome == "unknown"
+    assert await source_of(office, sent) == smtp.accepted()[0].content()
+    kept = await source_of(office, unknown)
+    assert kept is not None
+    assert parsed(kept)["Message-ID"] == f"<{office.message_id(unknown).hex}@post.example>"
+
+
+async def test_sources_are_kept_for_their_time_and_none_when_that_is_none(office: Office, post: Post) -> None:
+    old, young, none = [await office.enroll(f"{name}@recipient.example") for name in ("old", "young", "none")]
+    async with running_sender(office):
+        await post.send(old, young)
+        await post.answers([old, young])
+    await office.admin.execute(
+        "UPDATE delivery.message_sources SET made_at = made_at - interval '31 days' WHERE message_id = $1",
+        office.message_id(old),
+    )
+    async with running_sender(office):
+
+        async def old_is_gone() -> bool:
+            return await source_of(office, old) is None
+
+        await eventually(old_is_gone)
+        assert await source_of(office, young) is not None
+    async with running_sender(office, keep_sources_days=0):
+        await post.send(none)
+        await post.answer(none)
+        assert await source_of(office, none) is None

@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 
 from postroad_common.ids import message_id_for, new_id
+from postroad_sender.sources import compressed
 from postroad_sequence_api.door import Route
 from postroad_stack.databases import Database, clone, drop
 from postroad_stack.eventually import eventually
@@ -40,6 +41,7 @@ SETTINGS = {
 }
 SECOND_RATE_LIMIT = 40
 SECOND_ORIGIN = "https://crm.example.com"
+SOURCE = b"From: hello@ours.example\r\nSubject: Hello\r\n\r\nHello there\r\n"
 HTML = '<p>Hello {{ contact.first_name|default("there") }}</p><a href="{{ unsubscribe_url }}">No more</a>'
 
 
@@ -363,6 +365,11 @@ class Enrolled:
         if answered:
             await self.attempt(state, step_key=step_key)
         return message_id
+
+    async def source(self, message_id: UUID, content: bytes = SOURCE, attempt: int = 1) -> None:
+        """The message as the sender keeps it."""
+        row = {"attempt": attempt, "made_at": await self.now(), "source": compressed(content)}
+        await self.insert("delivery.message_sources", message_id=message_id, **row)
 
     async def attempt(self, outcome: str = "accepted", **values: Any) -> None:
         now = await self.now()

@@ -2,7 +2,7 @@
 
 import json
 
-from .house import Tenant
+from .house import SOURCE, Tenant
 
 SAID = [{"kind": "server_answered", "code": 550, "status": "5.1.1", "text": "no such user"}]
 
@@ -43,3 +43,33 @@ async def test_messages_are_listed_by_what_they_belong_to_page_by_page(tenant: T
     assert await listed(sequence_id=second.sequence["id"]) == [ids[2]]
     assert await listed(contact_id=third.contact["id"]) == [ids[3]]
     assert await listed(state="accepted") == [ids[0], ids[2]]
+
+
+async def test_a_message_is_downloaded_as_it_was_handed_over_last(tenant: Tenant) -> None:
+    one = await tenant.enrolled()
+    message_id = await one.message("accepted", attempt=2)
+    await one.source(message_id, b"Subject: first\r\n\r\n", attempt=1)
+    await one.source(message_id, b"Subject: Gr\xfc\xdfe\r\n\r\nraw \x00 bytes\r\n", attempt=2)
+    answer = await tenant.ask("GET", f"/messages/{message_id}/source")
+    assert answer.content == b"Subject: Gr\xfc\xdfe\r\n\r\nraw \x00 bytes\r\n"
+    assert answer.headers["Content-Type"] == "message/rfc822"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{message_id}.eml"'
+
+
+async def test_what_was_not_sent_or_not_kept_has_no_source_and_says_so(tenant: Tenant) -> None:
+    gone, stopped = await tenant.enrolled(), await tenant.enrolled()
+    never_kept = await gone.message("accepted")
+    not_sent = await stopped.message("held")  # claimed and rendered, and then somebody stopped it
+    await stopped.source(not_sent)
+    for message_id, state in ((never_kept, "accepted"), (not_sent, "held")):
+        problem = await tenant.refused("GET", f"/messages/{message_id}/source", 404)
+        assert (problem["code"], problem["state"]) == ("source_not_kept", state)
+
+
+async def test_a_source_holds_links_of_its_recipient_and_is_not_for_viewers(tenant: Tenant) -> None:
+    one = await tenant.enrolled()
+    message_id = await one.message("accepted")
+    await one.source(message_id)
+    path = f"/messages/{message_id}/source"
+    await tenant.refused("GET", path, 403, key=await tenant.key_of("viewer"))
+    assert (await tenant.ask("GET", path, key=await tenant.key_of("editor"))).content == SOURCE

@@ -50,6 +50,7 @@ HOOK = {"url": "https://8.8.8.8/hook", "event_types": ["webhook.disabled"]}
 async def furnish(tenant: Tenant) -> Home:
     one, extra = await tenant.enrolled(), await tenant.enrolled()
     message_id = await one.sent()
+    await one.source(message_id)
     await one.event("opened", message_id)
     await one.stopped("replied")
     source = await tenant.call("POST", "/webhook-sources", json={"name": "pm", "esp": "postmark"}, expect=201)
@@ -218,6 +219,7 @@ ADDRESSED = {
     "POST /v1/enrollments/{id}/stop": Case(enrollment),
     "GET /v1/intents/{id}": Case(lambda home: {"id": home.intent_id}),
     "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
+    "GET /v1/messages/{id}/source": Case(lambda home: {"id": home.message_id}),
     "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),
     "GET /v1/webhook-subscriptions/{id}": Case(subscription),

@@ -951,6 +951,15 @@ class AsyncMessages:
         """Show a message with its attempts."""
         return await self._api.call(Request("GET", f"/v1/messages/{quoted(message_id)}"), m.MessageDetail)
 
+    def source(self, message_id: UUID | str) -> AsyncStream[bytes]:
+        """Download a message as it was handed to the mail server.
+
+        Byte for byte as in RFC 5322, headers and all, of its last attempt. It holds links that act for the
+        recipient, such as the one that unsubscribes: treat it as you would their mailbox. It is kept for as long as
+        the sender is set to: 30 days unless somebody has changed that.
+        """
+        return self._api.download(Request("GET", f"/v1/messages/{quoted(message_id)}/source", accept="message/rfc822"))
+
 
 class AsyncParking:
     """The operations on parking."""

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 from postroad_common.amqp.topology import SENDER_DUE, SENDER_ERASURES, SENDER_EVIDENCE
@@ -26,9 +27,11 @@ from postroad_sender.settlements import Settlements
 from postroad_sender.smtp.connection import Timeouts
 from postroad_sender.smtp.dial import Dialing
 from postroad_sender.smtp.pool import Wear
+from postroad_sender.sources import forget_old_sources
 
 EVIDENCE_IN_HAND = 4
 SWEEP_EVERY = timedelta(seconds=1)
+FORGET_EVERY = timedelta(minutes=1)
 
 
 @asynccontextmanager
@@ -42,7 +45,12 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
         every=timedelta(seconds=settings.heartbeat_seconds),
         lives=timedelta(seconds=settings.heartbeat_lives_seconds),
     )
-    ledger = Ledger(service.pool, incarnation, linger=settings.outcome_linger_seconds)
+    ledger = Ledger(
+        service.pool,
+        incarnation,
+        linger=settings.outcome_linger_seconds,
+        keeps_sources=settings.keep_sources_days > 0,
+    )
     lanes = Lanes(tools_of(service, ledger, keyring))
     sending = Sending(
         service.pool,
@@ -65,6 +73,8 @@ async def build(service: Service[SenderSettings]) -> AsyncIterator[None]:
     service.spawn(drain_lanes, "drain lanes")
     service.repeat(lanes.sweep, SWEEP_EVERY, "sweep lanes")
     service.repeat(recover_orphans, timedelta(seconds=settings.recovery_seconds), "recovery")
+    keep = timedelta(days=settings.keep_sources_days)
+    service.repeat(partial(forget_old_sources, service.pool, keep=keep), FORGET_EVERY, "forget old sources")
     due = DueConsumer(sending, lanes.waited, prefetch=settings.prefetch)
     service.consume(SENDER_DUE, due, prefetch=settings.prefetch, concurrency=settings.prefetch)
     service.consume(

@@ -305,7 +305,12 @@ class Lane:
 def _candidate(work: Work, mail: RenderedMail) -> Candidate:
     step = work.inputs.step
     return Candidate(
-        work.due, mail.recipient, mail.subject, mail.rfc_message_id, (step.template_id, step.template_version)
+        work.due,
+        mail.recipient,
+        mail.subject,
+        mail.rfc_message_id,
+        (step.template_id, step.template_version),
+        mail.content,
     )
 
 

@@ -20,6 +20,7 @@ from postroad_sender.held import HeldConnection
 from postroad_sender.incarnation import Incarnation
 from postroad_sender.items import Due, Key, Result, Seen, Settled, TryLater
 from postroad_sender.smtp.classify import Judgement
+from postroad_sender.sources import compressed
 
 if __debug__:
     from postroad_common.faults import reach
@@ -32,13 +33,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A rendered message that wants the permit. `template` is its id and version."""
+    """A rendered message that wants the permit. `template` is its id and version, `content` what goes over the wire."""
 
     due: Due
     recipient: str
     subject: str
     rfc_message_id: str
     template: tuple[UUID, int]
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,13 @@ LATE = {
 
 
 class Ledger:
-    """Claims, looks and settles in batches, each kind on a connection of its own."""
+    """Claims, looks and settles in batches, each kind on a connection of its own.
 
-    def __init__(self, pool: Pool, incarnation: Incarnation, *, linger: float) -> None:
+    With keeps_sources, what goes over the wire is kept from the claim on.
+    """
+
+    def __init__(self, pool: Pool, incarnation: Incarnation, *, linger: float, keeps_sources: bool) -> None:
+        self._keeps_sources = keeps_sources
         self._pool = pool
         self._incarnation = incarnation
         self._permitted = 0
@@ -122,7 +128,14 @@ class Ledger:
     async def _admit(self, held: HeldConnection, candidates: Sequence[Candidate]) -> Sequence[Permit | Result]:
         incarnation_id = await self._incarnation.live()
         conn = await held.seeing(candidate.due.tenant_id for candidate in candidates)
-        await conn.execute(LEDGER.claim, incarnation_id, as_json(map(_claim_row, candidates)))
+        kept = candidates if self._keeps_sources else ()
+        await conn.execute(
+            LEDGER.claim,
+            incarnation_id,
+            as_json(map(_claim_row, candidates)),
+            [candidate.due.message_id for candidate in kept],
+            [compressed(candidate.content) for candidate in kept],
+        )
         if __debug__:
             reach("sender.claimed")
         # A statement of its own, after the commit: it sees every stop that did not see the claim.

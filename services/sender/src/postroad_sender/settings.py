@@ -71,6 +71,11 @@ class SenderSettings(LinkSettings):
     pause_policy_seconds: Seconds = Field(
         default=3600.0, description="Rest after the server refused us for reputation or domain authentication."
     )
+    keep_sources_days: Annotated[float, Field(ge=0, le=3650)] = Field(
+        default=30.0,
+        description="For how many days a message is kept as it was sent, for `GET /v1/messages/{id}/source`. It holds "
+        "links that act for its recipient. 0: none is kept, and what is kept is deleted.",
+    )
     kept_steps: Annotated[int, Field(ge=1)] = Field(
         default=2000, description="Compiled templates of steps that are kept in memory."
     )

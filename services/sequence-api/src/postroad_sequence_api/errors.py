@@ -16,6 +16,14 @@ class NotFoundError(Problem):
         super().__init__(404, "not_found", "Not found", f"There is no such {what}.", field=field)
 
 
+class SourceNotKeptError(Problem):
+    """The message is there, but not as it was sent."""
+
+    def __init__(self, state: str) -> None:
+        said = f"The message is {state}, and no copy of it as it was sent is kept."
+        super().__init__(404, "source_not_kept", "The message's source is not kept", said, state=state)
+
+
 class BadRequestError(Problem):
     """What was sent cannot be read."""
 

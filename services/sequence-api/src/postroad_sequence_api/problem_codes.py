@@ -14,7 +14,10 @@ CODES: Final[Mapping[int, Mapping[str, str]]] = {
     },
     401: {"unauthorized": "no key, or one that is wrong, has ended or was revoked"},
     403: {"forbidden": "the key's role or scopes do not hold this; `needed` says what does"},
-    404: {"not_found": "there is no such thing in this tenant; `field` names it when it is not the path's"},
+    404: {
+        "not_found": "there is no such thing in this tenant; `field` names it when it is not the path's",
+        "source_not_kept": "the message in this `state` was not sent, or too long ago, or the sender keeps no copies",
+    },
     409: {
         "changed_meanwhile": "somebody else changed it during the request: look and send it again",
         "disabled": "the webhook subscription is disabled: enable it first",

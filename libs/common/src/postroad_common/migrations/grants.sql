@@ -22,11 +22,11 @@ GRANT SELECT ON sequence.tenants, sequence.contacts, sequence.accounts, sequence
     delivery.sender_state, delivery.bounced_addresses, delivery.incarnations, tracking.events, tracking.matches,
     tracking.stops, tracking.event_keys, tracking.feeds, tracking.contact_engagement, sequence.outbox, schedule.outbox, tracking.outbox,
     sequence.installation, delivery.setbacks, delivery.erasures, tracking.erasures, tracking.message_counts,
-    tracking.count_marks TO postroad_views;
+    tracking.count_marks, delivery.message_sources TO postroad_views;
 GRANT SELECT ON sequence.outbox, sequence.idempotency_keys, sequence.attributes, sequence.enrollments, sequence.jobs,
     sequence.webhook_subscriptions, sequence.webhook_deliveries TO postroad_definer;
 GRANT SELECT ON schedule.progress, schedule.outbox TO postroad_definer;
-GRANT SELECT ON delivery.messages, delivery.attempts, delivery.incarnations TO postroad_definer;
+GRANT SELECT ON delivery.messages, delivery.attempts, delivery.incarnations, delivery.message_sources TO postroad_definer;
 GRANT SELECT ON tracking.outbox, tracking.events, tracking.matches, tracking.stops, tracking.feeds, tracking.count_marks
     TO postroad_definer;
 GRANT UPDATE (detail, url) ON tracking.events TO postroad_definer;
@@ -78,6 +78,7 @@ GRANT EXECUTE ON FUNCTION schedule.tenants_to_wake(uuid, integer), schedule.tena
 -- sender writes schema delivery.
 GRANT USAGE ON SCHEMA delivery TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO postroad_sender;
+GRANT SELECT, INSERT, DELETE ON delivery.message_sources TO postroad_sender;
 GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses, delivery.setbacks, delivery.erasures TO postroad_sender;
 GRANT UPDATE (erased_at) ON delivery.erasures TO postroad_sender;
 GRANT UPDATE (message_id) ON delivery.bounced_addresses TO postroad_sender;
@@ -85,7 +86,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
     views.enrollments, views.progress, views.sender_state, views.stops, views.suppressed_addresses, views.hold
     TO postroad_sender;
-GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer) TO postroad_sender;
+GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer),
+    delivery.tenants_with_old_sources(interval, integer) TO postroad_sender;
 
 -- tracker writes schema tracking. Events and keys: insert only.
 GRANT USAGE ON SCHEMA tracking TO postroad_tracker;

@@ -47,28 +47,36 @@ ORDER BY due.place;
 
 -- name: claim
 -- (a) of design's way of a step: the permit to transmit. No row, or an open one with a lower attempt, and only for a
--- process whose heartbeat has not expired. What was not claimed the look afterwards tells.
-INSERT INTO delivery.messages AS m (
-    tenant_id, enrollment_id, step_key, message_id, state, attempt, incarnation_id, sequence_id, version, step_number,
-    contact_id, sender_id, template_id, template_version, recipient, subject, rfc_message_id, due_at, transmitting_at)
-SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, 'transmitting', due.attempt, $1, due.sequence_id,
-       due.version, due.step_number, due.contact_id, due.sender_id, due.template_id, due.template_version, due.recipient,
-       due.subject, due.rfc_message_id, due.due_at, postroad.now()
-FROM json_to_recordset($2) AS due (
-    tenant_id uuid, enrollment_id uuid, step_key text, message_id uuid, attempt integer, sequence_id uuid, version integer,
-    step_number integer, contact_id uuid, sender_id uuid, template_id uuid, template_version integer, recipient text,
-    subject text, rfc_message_id text, due_at timestamptz)
-WHERE EXISTS (SELECT FROM delivery.incarnations i
-              WHERE i.incarnation_id = $1 AND i.expires_at > postroad.now() AND i.stopped_at IS NULL)
-ORDER BY due.tenant_id, due.enrollment_id, due.step_key  -- two senders that claim the same items must not deadlock
-ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
-SET state = 'transmitting', attempt = excluded.attempt, incarnation_id = excluded.incarnation_id,
-    sequence_id = excluded.sequence_id, version = excluded.version, step_number = excluded.step_number,
-    sender_id = excluded.sender_id, template_id = excluded.template_id, template_version = excluded.template_version,
-    recipient = excluded.recipient, subject = excluded.subject, rfc_message_id = excluded.rfc_message_id,
-    due_at = excluded.due_at, transmitting_at = excluded.transmitting_at, gated_at = NULL, settled_at = NULL,
-    reason = '[]', bounce_type = NULL, reply_code = NULL, reply_status = NULL, reply_text = NULL
-WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt;
+-- process whose heartbeat has not expired. What was not claimed the look afterwards tells. With it goes the source of each
+-- message that was claimed, where one is given ($3, $4).
+WITH claimed AS (
+    INSERT INTO delivery.messages AS m (
+        tenant_id, enrollment_id, step_key, message_id, state, attempt, incarnation_id, sequence_id, version, step_number,
+        contact_id, sender_id, template_id, template_version, recipient, subject, rfc_message_id, due_at, transmitting_at)
+    SELECT due.tenant_id, due.enrollment_id, due.step_key, due.message_id, 'transmitting', due.attempt, $1, due.sequence_id,
+           due.version, due.step_number, due.contact_id, due.sender_id, due.template_id, due.template_version, due.recipient,
+           due.subject, due.rfc_message_id, due.due_at, postroad.now()
+    FROM json_to_recordset($2) AS due (
+        tenant_id uuid, enrollment_id uuid, step_key text, message_id uuid, attempt integer, sequence_id uuid, version integer,
+        step_number integer, contact_id uuid, sender_id uuid, template_id uuid, template_version integer, recipient text,
+        subject text, rfc_message_id text, due_at timestamptz)
+    WHERE EXISTS (SELECT FROM delivery.incarnations i
+                  WHERE i.incarnation_id = $1 AND i.expires_at > postroad.now() AND i.stopped_at IS NULL)
+    ORDER BY due.tenant_id, due.enrollment_id, due.step_key  -- two senders that claim the same items must not deadlock
+    ON CONFLICT (tenant_id, enrollment_id, step_key) DO UPDATE
+    SET state = 'transmitting', attempt = excluded.attempt, incarnation_id = excluded.incarnation_id,
+        sequence_id = excluded.sequence_id, version = excluded.version, step_number = excluded.step_number,
+        sender_id = excluded.sender_id, template_id = excluded.template_id, template_version = excluded.template_version,
+        recipient = excluded.recipient, subject = excluded.subject, rfc_message_id = excluded.rfc_message_id,
+        due_at = excluded.due_at, transmitting_at = excluded.transmitting_at, gated_at = NULL, settled_at = NULL,
+        reason = '[]', bounce_type = NULL, reply_code = NULL, reply_status = NULL, reply_text = NULL
+    WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt
+    RETURNING m.tenant_id, m.message_id, m.attempt, m.transmitting_at
+)
+INSERT INTO delivery.message_sources (tenant_id, message_id, attempt, made_at, source)
+SELECT c.tenant_id, c.message_id, c.attempt, c.transmitting_at, s.source
+FROM unnest($3::uuid[], $4::bytea[]) AS s (message_id, source)
+JOIN claimed c USING (message_id);
 
 -- name: settle
 -- transmitting -> the outcome, for the process and attempt that claimed it. Or, when that process was suspended and others

@@ -1,5 +1,6 @@
 """The ledger, as it may be read."""
 
+import zlib
 from typing import Final
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from asyncpg import Record
 
 from postroad_common.db import queries
 from postroad_sequence_api.context import Work
-from postroad_sequence_api.errors import NotFoundError
+from postroad_sequence_api.errors import NotFoundError, SourceNotKeptError
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.messages import Attempt, Message, MessageDetail, MessagePick
 from postroad_sequence_api.services.reasons import sentences
@@ -28,6 +29,16 @@ async def listed(work: Work, pick: MessagePick) -> Page[Message]:
         pick.limit + 1,
     )
     return page_of((_view(row) for row in rows), pick.limit, cursor="cursor")
+
+
+async def source(work: Work, message_id: UUID) -> bytes:
+    """The message as it went over the wire (RFC 5322)."""
+    row = await work.find(_SQL.source, message_id)
+    if row is None:
+        raise NotFoundError("message")
+    if row["source"] is None:
+        raise SourceNotKeptError(row["state"])
+    return zlib.decompress(row["source"])
 
 
 async def get(work: Work, message_id: UUID) -> MessageDetail:

@@ -15,6 +15,15 @@ WHERE tenant_id = $1
 ORDER BY enrollment_id, step_key
 LIMIT $9;
 
+-- name: source
+-- A message as it was handed over last, if it was and if that is kept.
+SELECT m.state, s.source
+FROM views.messages m
+LEFT JOIN views.message_sources s
+    ON s.tenant_id = $1 AND s.message_id = m.message_id AND s.attempt = m.attempt
+   AND m.state NOT IN ('held', 'cancelled')
+WHERE m.tenant_id = $1 AND m.message_id = $2;
+
 -- name: attempts
 SELECT attempt, outcome, transmitting_at, gated_at, settled_at, reason, reply_code, reply_status, reply_text
 FROM views.attempts
