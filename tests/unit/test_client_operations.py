@@ -19,6 +19,9 @@ from postroad_sequence_api.openapi_examples import example_of
 from tests.unit.both_clients import Network, both, client, listed, result
 from tests.unit.described import document
 
+FILES = {"text/csv": b"line,result\n", "message/rfc822": b"Subject: Hello\r\n\r\n"}
+"""Answers that are no JSON, by their media types."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -69,7 +72,7 @@ class Operation:
             None: b"",
             "application/x-ndjson": json.dumps(item).encode() + b"\n",
             "text/event-stream": b"event: ended\ndata: " + json.dumps(item).encode() + b"\n\n",
-            "text/csv": b"line,result\n",
+            **FILES,
         }
         return int(status), lines[self.media], item
 
@@ -142,8 +145,8 @@ def check_answer(operation: Operation, got: Any, said: Any) -> None:
     """What was read is what was answered, each model in full."""
     if operation.media is None:
         assert got is None
-    elif operation.media == "text/csv":
-        assert got == [b"line,result\n"]
+    elif operation.media in FILES:
+        assert got == [FILES[operation.media]]
     elif isinstance(got, list):
         assert [plain(one) for one in got] == said.get("items", [said])
     else:

@@ -2,8 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Literal
 
-from postroad_common.contracts import Evidence, MessagesDeliveredV1
+import pytest
+
+from postroad_common.contracts import Evidence, MessagesDeliveredV1, MessagesSettledByHandV1, SettledByHand
 from postroad_common.ids import new_id
 from postroad_common.metrics import REGISTRY
 from postroad_stack import eventually
@@ -80,6 +83,44 @@ async def test_evidence_makes_an_unknown_message_accepted_once(office: Office, p
     assert row is not None
     assert row["reason"][0]["kind"] == "settled_by_evidence"
     assert await office.attempts(item) == ["unknown", "accepted"]
+
+
+@pytest.mark.parametrize(("outcome", "state"), [("sent", "accepted"), ("not_sent", "cancelled")])
+async def test_the_first_word_on_an_unknown_message_settles_it_with_who_and_why_and_nothing_is_sent(
+    office: Office, post: Post, smtp: SmtpServer, outcome: Literal["sent", "not_sent"], state: str
+) -> None:
+    await smtp.set_behaviour(Behaviour((drop_after_dot(times=1),)))
+    item = await office.enroll("zoe@recipient.example")
+    key, now = new_id(), datetime.now(UTC)
+    word = SettledByHand(
+        message_id=office.message_id(item), outcome=outcome, because="to=<zoe@recipient.example>", api_key_id=key,
+        requested_at=now,
+    )  # fmt: skip
+    later = word.model_copy(update={"outcome": "sent" if outcome == "not_sent" else "not_sent"})
+    event = Evidence(message_id=word.message_id, event_id=new_id(), kind="delivered", occurred_at=now)
+    async with running_sender(office):
+        await post.send(item)
+        assert (await post.answer(item)).outcome == "unknown"
+        before = evidence_taken()
+        for said in (word, word, later):
+            await post.broker.publish(MessagesSettledByHandV1(tenant_id=office.tenant_id, items=(said,)))
+        await post.broker.publish(MessagesDeliveredV1(tenant_id=office.tenant_id, items=(event,)))
+        await eventually(lambda: evidence_taken() == before + 4)
+        await post.send(step(item, attempt=2))
+        assert (await post.answer(step(item, attempt=2))).outcome == state
+    row = await office.row(item)
+    assert row is not None
+    [reason] = row["reason"]
+    assert (row["state"], reason["kind"], reason["api_key_id"]) == (state, "settled_by_hand", str(key))
+    assert "zoe@" not in reason["because"]
+    assert await office.attempts(item) == ["unknown", state]
+    assert recipients(smtp) == ["zoe@recipient.example"]
+
+
+def evidence_taken() -> float:
+    """How many messages the consumer of evidence has dealt with in this process."""
+    labels = {"queue": "sender.evidence", "fate": "done"}
+    return REGISTRY.get_sample_value("postroad_amqp_handled_messages_total", labels) or 0.0
 
 
 async def test_evidence_changes_nothing_that_is_known(office: Office, post: Post, smtp: SmtpServer) -> None:

@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/contacts/batch": {"contacts": [{}]},  # what is wrong with an item is its result: test_upserts
     "POST /v1/contacts/export": {"columns": ["email"]},  # a bad filter has a problem of its own: test_exports
     "POST /v1/contacts/erase": {"contact_ids": [ID]},
+    "POST /v1/messages/{id}/settle": {"outcome": "sent", "because": "its log"},
     "POST /v1/accounts": ACCOUNT,
     "PATCH /v1/accounts/{id}": ACCOUNT,
     "POST /v1/attributes": {"entity": "contact", "name": "n", "type": "text", "description": "d", "indexed": False},

@@ -2,7 +2,9 @@
 
 import json
 
-from .house import SOURCE, Tenant
+import pytest
+
+from .house import SOURCE, Listener, Tenant
 
 SAID = [{"kind": "server_answered", "code": 550, "status": "5.1.1", "text": "no such user"}]
 
@@ -73,3 +75,23 @@ async def test_a_source_holds_links_of_its_recipient_and_is_not_for_viewers(tena
     path = f"/messages/{message_id}/source"
     await tenant.refused("GET", path, 403, key=await tenant.key_of("viewer"))
     assert (await tenant.ask("GET", path, key=await tenant.key_of("editor"))).content == SOURCE
+
+
+async def test_somebody_who_has_looked_settles_an_unknown_message(tenant: Tenant, outbox: Listener) -> None:
+    one = await tenant.enrolled()
+    message_id = await one.message("unknown")
+    body = {"outcome": "not_sent", "because": "no such message in the log of mail.example"}
+    answer = await tenant.call("POST", f"/messages/{message_id}/settle", json=body, expect=202)
+    [said] = await outbox.received("messages.settled_by_hand.v1", 1)
+    key = (await tenant.call("GET", "/me"))["api_key"]["id"]
+    assert (answer["outcome"], answer["because"], answer["requested_by"]) == (*body.values(), key)
+    [item] = said["items"]
+    assert {**body, "message_id": str(message_id), "api_key_id": key}.items() <= item.items()
+
+
+@pytest.mark.parametrize("state", ["accepted", "refused", "cancelled", "transmitting", "held"])
+async def test_only_a_message_of_unknown_outcome_is_settled_by_hand(tenant: Tenant, state: str) -> None:
+    message_id = await (await tenant.enrolled()).message(state)
+    body = {"outcome": "sent", "because": "its log"}
+    problem = await tenant.refused("POST", f"/messages/{message_id}/settle", 409, json=body)
+    assert (problem["code"], problem["state"]) == ("not_unknown", state)

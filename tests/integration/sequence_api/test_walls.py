@@ -24,6 +24,7 @@ class Home:
     template_id: str
     unused_template_id: str
     message_id: str
+    unknown_message_id: str
     source_id: str
     key_id: str
     draft_id: str
@@ -51,6 +52,7 @@ async def furnish(tenant: Tenant) -> Home:
     one, extra = await tenant.enrolled(), await tenant.enrolled()
     message_id = await one.sent()
     await one.source(message_id)
+    unknown_message_id = await extra.message("unknown")
     await one.event("opened", message_id)
     await one.stopped("replied")
     source = await tenant.call("POST", "/webhook-sources", json={"name": "pm", "esp": "postmark"}, expect=201)
@@ -94,6 +96,7 @@ async def furnish(tenant: Tenant) -> Home:
         template_id=(await tenant.template())["id"],
         unused_template_id=(await tenant.template())["id"],
         message_id=str(message_id),
+        unknown_message_id=str(unknown_message_id),
         source_id=source["id"],
         key_id=key["id"],
         draft_id=(await tenant.draft())["id"],
@@ -219,6 +222,9 @@ ADDRESSED = {
     "POST /v1/enrollments/{id}/stop": Case(enrollment),
     "GET /v1/intents/{id}": Case(lambda home: {"id": home.intent_id}),
     "GET /v1/messages/{id}": Case(lambda home: {"id": home.message_id}),
+    "POST /v1/messages/{id}/settle": Case(
+        lambda home: {"id": home.unknown_message_id}, lambda _: {"outcome": "sent", "because": "its log"}, found=202
+    ),
     "GET /v1/messages/{id}/source": Case(lambda home: {"id": home.message_id}),
     "GET /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}),
     "DELETE /v1/webhook-sources/{id}": Case(lambda home: {"id": home.source_id}, found=204),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from postroad_engine.reasons import (
@@ -29,6 +29,7 @@ from postroad_engine.reasons import (
 )
 from tests.unit.engine.examples import DAY, NOW
 
+OF_PYTHON = ("None", "datetime", "timedelta")
 KINDS = sorted(REGISTRY.values(), key=lambda cls: cls.kind)
 
 st.register_type_strategy(datetime, st.integers(0, 10**9).map(lambda seconds: NOW + timedelta(seconds=seconds)))
@@ -54,9 +55,10 @@ def test_a_reason_survives_json(reason: Reason) -> None:
 
 @given(any_reason())
 def test_a_reason_says_itself_in_one_english_sentence(reason: Reason) -> None:
+    assume(not any(word in json.dumps(reason.to_json()) for word in OF_PYTHON))  # a text of somebody's may say so
     sentence = reason.sentence()
     assert sentence[0].isupper() or sentence[0].isdigit()
-    assert not any(word in sentence for word in ("None", "datetime", "timedelta"))
+    assert not any(word in sentence for word in OF_PYTHON)
 
 
 def test_the_kinds_are_a_contract() -> None:
@@ -65,8 +67,8 @@ def test_the_kinds_are_a_contract() -> None:
         "delay_after", "enrollment_paused", "enrollment_stopped", "expired", "incarnation_expired",
         "may_have_been_sent", "no_answer_from_sender", "not_ours", "outcome_unknown", "overdue",
         "preferred_time", "refused", "render_failed", "retries_exhausted", "retry_at", "sender_paused",
-        "sequence_finished", "sequence_inactive", "server_answered", "settled_by_evidence", "step_gone",
-        "suppressed", "time_skipped", "unrecognised", "zone_fallback",
+        "sequence_finished", "sequence_inactive", "server_answered", "settled_by_evidence", "settled_by_hand",
+        "step_gone", "suppressed", "time_skipped", "unrecognised", "zone_fallback",
     ]  # fmt: skip
 
 

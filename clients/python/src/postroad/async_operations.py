@@ -951,6 +951,28 @@ class AsyncMessages:
         """Show a message with its attempts."""
         return await self._api.call(Request("GET", f"/v1/messages/{quoted(message_id)}"), m.MessageDetail)
 
+    async def settle(
+        self, message_id: UUID | str, *, outcome: m.SettlementOutcome, because: str, idempotency_key: str | None = None
+    ) -> m.Settlement:
+        """Settle a message whose outcome is unknown by what somebody found out.
+
+        It becomes accepted or cancelled within moments, with who said so and why, unless the mail server or the
+        provider has told by then. The sequence went on as if it was sent and stays where it is; nothing is sent
+        again.
+
+        outcome: sent: the mail server took it. not_sent: it did not, or threw it away; it is not sent again by this.
+        because: Where that was seen, such as the provider's log. It is shown with the message.
+        """
+        return await self._api.call(
+            Request(
+                "POST",
+                f"/v1/messages/{quoted(message_id)}/settle",
+                body=given(outcome=outcome, because=because),
+                idempotency_key=idempotency_key,
+            ),
+            m.Settlement,
+        )
+
     def source(self, message_id: UUID | str) -> AsyncStream[bytes]:
         """Download a message as it was handed to the mail server.
 

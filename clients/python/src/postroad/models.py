@@ -112,6 +112,7 @@ MessageState: TypeAlias = Literal["transmitting", "held", "deferred", "accepted"
 SenderEsp: TypeAlias = Literal["smtp", "sendgrid", "postmark"]
 SenderSecurity: TypeAlias = Literal["none", "starttls", "tls"]
 SequenceState: TypeAlias = Literal["draft", "active", "paused", "archived"]
+SettlementOutcome: TypeAlias = Literal["sent", "not_sent"]
 StepThread: TypeAlias = Literal["new", "reply"]
 SuppressionKind: TypeAlias = Literal["manual", "bounced", "complained", "unsubscribed", "replied"]
 WebhookDeliveryState: TypeAlias = Literal["pending", "in_flight", "delivered", "dead"]
@@ -698,6 +699,17 @@ class StepStats(Model):
     bounced: int
     complained: int
     unsubscribed: int
+
+
+class Settlement(Model):
+    """What somebody said of a message, on its way to the ledger."""
+
+    message_id: UUID
+    outcome: SettlementOutcome | str
+    because: str
+    requested_by: UUID | None
+    """The API key."""
+    requested_at: datetime
 
 
 class SubscriptionData(Model):

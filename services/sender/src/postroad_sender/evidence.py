@@ -1,13 +1,15 @@
-"""What a provider's events prove about messages whose outcome is unknown."""
+"""What a provider's events prove, and people find out, about messages whose outcome is unknown."""
 
 from datetime import timedelta
 
 from asyncpg import Pool
 
 from postroad_common.amqp import Retry
-from postroad_common.contracts import MessagesDeliveredV1
+from postroad_common.contracts import MessagesDeliveredV1, MessagesSettledByHandV1
+from postroad_common.contracts import SettledByHand as Settlement
 from postroad_common.db import transaction
-from postroad_engine.reasons import SettledByEvidence
+from postroad_common.personal import without_addresses
+from postroad_engine.reasons import SettledByEvidence, SettledByHand
 from postroad_sender.ledger import LEDGER, as_json, as_values
 from postroad_sender.metrics import EVIDENCE
 
@@ -30,3 +32,22 @@ async def accept_by_evidence(pool: Pool, message: MessagesDeliveredV1) -> None:
     EVIDENCE.inc(int(done.rpartition(" ")[2]))
     if early:
         raise Retry("the message is still being transmitted", LOOK_AGAIN_AFTER)
+
+
+async def settle_by_hand(pool: Pool, message: MessagesSettledByHandV1) -> None:
+    """unknown -> accepted or cancelled, as somebody says. What is known by now stays, and nothing is sent again."""
+    rows = as_json(
+        {
+            "message_id": item.message_id,
+            "state": "accepted" if item.outcome == "sent" else "cancelled",
+            "reason": as_values([_reason(item)]),
+        }
+        for item in {item.message_id: item for item in message.items}.values()
+    )
+    async with transaction(pool, message.tenant_id) as conn:
+        await conn.execute(LEDGER.settle_by_hand, message.tenant_id, rows)
+
+
+def _reason(item: Settlement) -> SettledByHand:
+    key = None if item.api_key_id is None else str(item.api_key_id)
+    return SettledByHand(item.outcome == "sent", without_addresses(item.because), key)

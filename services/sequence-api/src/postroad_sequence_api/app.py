@@ -135,6 +135,7 @@ ROUTES: Final = (
     Route("GET", "/v1/intents/{intent_id}", Role.viewer, intents.get),
     Route("GET", "/v1/messages", Role.viewer, messages.list_),
     Route("GET", "/v1/messages/{message_id}", Role.viewer, messages.get),
+    Route("POST", "/v1/messages/{message_id}/settle", Role.editor, messages.settle, status=202),
     Route("GET", "/v1/messages/{message_id}/source", Role.editor, messages.source, gives=(messages.RFC822,)),
     Route("GET", "/v1/analytics/overview", Role.viewer, analytics.overview),
     Route("GET", "/v1/analytics/sequences/{sequence_id}/steps", Role.viewer, analytics.steps),

@@ -31,6 +31,7 @@ CODES: Final[Mapping[int, Mapping[str, str]]] = {
         "not_held": "the database may send: there is nothing to reconcile",
         "not_reconciled": "what may have been sent before the restore is not recorded yet",
         "not_verified": "rules of verify do not hold; `tenants` says whose and which",
+        "not_unknown": "the message's outcome is known: its `state`",
         "nothing_to_activate": "the sequence has no draft",
         "reconciling": "steps are being recorded as possibly sent: that nothing was lost cannot be said any more",
         "report_deleted": "the report of the job was kept for its time",

@@ -18,8 +18,8 @@ from postroad_common.sealing import KeyRing
 from postroad_tracker import upkeep
 from postroad_tracker.clock import DatabaseClock
 from postroad_tracker.collector import Bounds
-from postroad_tracker.erasure import erase
 from postroad_tracker.counting import count_messages
+from postroad_tracker.erasure import erase
 from postroad_tracker.handlers.hits import HitHandlers
 from postroad_tracker.handlers.reading import Bodies
 from postroad_tracker.handlers.tokens import Tokens

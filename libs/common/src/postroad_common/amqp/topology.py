@@ -97,7 +97,7 @@ SCHEDULER_SIGNALS: Final = Queue(
     ),
 )
 SENDER_DUE: Final = Queue("sender.due", ("steps.due.v1",))
-SENDER_EVIDENCE: Final = Queue("sender.evidence", ("messages.delivered.v1",))
+SENDER_EVIDENCE: Final = Queue("sender.evidence", ("messages.delivered.v1", "messages.settled_by_hand.v1"))
 TRACKER_HITS: Final = Queue("tracker.hits", ("tracking.hits.v1",))
 SENDER_ERASURES: Final = Queue("sender.erasures", ("contacts.erased.v1",))
 TRACKER_ERASURES: Final = Queue("tracker.erasures", ("contacts.erased.v1",))

@@ -10,6 +10,7 @@ from postroad_common.contracts.enrollments import (
     SequenceStateChangedV1,
 )
 from postroad_common.contracts.erasure import ContactsErasedV1, ErasedContact
+from postroad_common.contracts.messages import MessagesSettledByHandV1, SettledByHand
 from postroad_common.contracts.signals import (
     ContactBouncedV1,
     ContactClickedV1,
@@ -42,10 +43,12 @@ __all__ = [
     "Evidence",
     "Message",
     "MessagesDeliveredV1",
+    "MessagesSettledByHandV1",
     "Outcome",
     "Part",
     "RecordedEvent",
     "SequenceStateChangedV1",
+    "SettledByHand",
     "Signal",
     "StepDue",
     "StepSettled",

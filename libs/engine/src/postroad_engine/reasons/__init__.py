@@ -18,6 +18,7 @@ from postroad_engine.reasons.delivery import (
     RetriesExhausted,
     ServerAnswered,
     SettledByEvidence,
+    SettledByHand,
 )
 from postroad_engine.reasons.stops import (
     AlreadyEnded,
@@ -74,6 +75,7 @@ __all__ = [
     "SequenceState",
     "ServerAnswered",
     "SettledByEvidence",
+    "SettledByHand",
     "StepGone",
     "StopKind",
     "Suppressed",

@@ -84,6 +84,22 @@ class SettledByEvidence(Reason):
 
 
 @dataclass(frozen=True, slots=True)
+class SettledByHand(Reason):
+    """Somebody found out what became of an unknown message. `api_key_id`: whose word it is."""
+
+    kind: ClassVar[str] = "settled_by_hand"
+    sent: bool
+    because: str
+    api_key_id: str | None
+
+    @override
+    def sentence(self) -> str:
+        who = "An operator" if self.api_key_id is None else f"API key {self.api_key_id}"
+        what = "sent" if self.sent else "not sent; it is not sent again"
+        return f"{who} settled it as {what}: {self.because}"
+
+
+@dataclass(frozen=True, slots=True)
 class RenderFailed(Reason):
     """The template could not be filled in for this contact."""
 

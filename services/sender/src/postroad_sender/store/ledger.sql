@@ -187,6 +187,24 @@ INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, inca
 SELECT tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, transmitting_at, gated_at, settled_at, reason
 FROM proven;
 
+-- name: settle_by_hand
+-- unknown -> accepted or cancelled, by the word of somebody who has looked. Whoever comes first holds the row: evidence that
+-- has settled it stands.
+WITH word AS (
+    SELECT * FROM json_to_recordset($2) AS w (message_id uuid, state text, reason jsonb)
+), settled AS (
+    UPDATE delivery.messages m
+    SET state = w.state, settled_at = postroad.now(), reason = w.reason
+    FROM word w
+    WHERE m.tenant_id = $1 AND m.message_id = w.message_id AND m.state = 'unknown'
+    RETURNING m.tenant_id, m.enrollment_id, m.step_key, m.attempt, m.incarnation_id, m.state, m.transmitting_at, m.gated_at,
+              m.settled_at, m.reason
+)
+INSERT INTO delivery.attempts (tenant_id, enrollment_id, step_key, attempt, incarnation_id, outcome, transmitting_at,
+                               gated_at, settled_at, reason)
+SELECT tenant_id, enrollment_id, step_key, attempt, incarnation_id, state, transmitting_at, gated_at, settled_at, reason
+FROM settled;
+
 -- name: still_transmitting
 -- Of these messages, those on the wire: evidence about them comes too early and is looked at again.
 SELECT count(*) FROM delivery.messages

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.models.base import Page
-from postroad_sequence_api.models.messages import Message, MessageDetail, MessagePick
+from postroad_sequence_api.models.messages import Message, MessageDetail, MessagePick, Settlement, SettlementNew
 from postroad_sequence_api.services import messages
 
 RFC822: Final = "message/rfc822"
@@ -33,3 +33,12 @@ async def source(work: Work, message_id: UUID) -> web.Response:
     content = await messages.source(work, message_id)
     headers = {"Content-Disposition": f'attachment; filename="{message_id}.eml"', "Cache-Control": "no-store"}
     return web.Response(body=content, content_type=RFC822, headers=headers)
+
+
+async def settle(work: Work, message_id: UUID, body: SettlementNew) -> Settlement:
+    """Settle a message whose outcome is unknown by what somebody found out.
+
+    It becomes accepted or cancelled within moments, with who said so and why, unless the mail server or the provider
+    has told by then. The sequence went on as if it was sent and stays where it is; nothing is sent again.
+    """
+    return await messages.settle(work, message_id, body)

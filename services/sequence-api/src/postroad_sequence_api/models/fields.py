@@ -181,6 +181,14 @@ Name = Annotated[
     said(minLength=1, pattern=_SAID_IN_ONE_LINE),
 ]
 """One line that is not blank."""
+Because = Annotated[
+    str,
+    Field(max_length=1000),
+    AfterValidator(one_line),
+    AfterValidator(not_blank),
+    said(minLength=1, pattern=_SAID_IN_ONE_LINE),
+]
+"""What somebody goes by, such as a line of a log: one line that is not blank, at most 1,000 characters."""
 Address = Annotated[
     str, Field(max_length=254), AfterValidator(normal_address), said(format="email", examples=["ada@example.com"])
 ]

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from postroad_sequence_api.models.base import Limit, Query, View
-from postroad_sequence_api.models.fields import cursor
+from postroad_sequence_api.models.base import Body, Limit, Query, View
+from postroad_sequence_api.models.fields import Because, cursor
 
 MessageState = Literal["transmitting", "held", "deferred", "accepted", "refused", "unknown", "cancelled"]
 _CURSOR: Final = r"([0-9a-f-]{36})\.([a-z0-9][a-z0-9_-]{0,39})"
@@ -97,3 +97,23 @@ class MessageDetail(Message):
     """A message with all its attempts, oldest first."""
 
     attempts: tuple[Attempt, ...]
+
+
+class SettlementNew(Body):
+    """What became of a message whose outcome is unknown, from somebody who has looked."""
+
+    outcome: Literal["sent", "not_sent"]
+    """sent: the mail server took it. not_sent: it did not, or threw it away; it is not sent again by this."""
+    because: Because
+    """Where that was seen, such as the provider's log. It is shown with the message."""
+
+
+class Settlement(View):
+    """What somebody said of a message, on its way to the ledger."""
+
+    message_id: UUID
+    outcome: Literal["sent", "not_sent"]
+    because: str
+    requested_by: UUID | None
+    """The API key."""
+    requested_at: datetime

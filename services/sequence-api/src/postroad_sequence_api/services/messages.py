@@ -6,11 +6,19 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from postroad_common.contracts import MessagesSettledByHandV1, SettledByHand
 from postroad_common.db import queries
 from postroad_sequence_api.context import Work
-from postroad_sequence_api.errors import NotFoundError, SourceNotKeptError
+from postroad_sequence_api.errors import ConflictError, NotFoundError, SourceNotKeptError
 from postroad_sequence_api.models.base import Page, page_of
-from postroad_sequence_api.models.messages import Attempt, Message, MessageDetail, MessagePick
+from postroad_sequence_api.models.messages import (
+    Attempt,
+    Message,
+    MessageDetail,
+    MessagePick,
+    Settlement,
+    SettlementNew,
+)
 from postroad_sequence_api.services.reasons import sentences
 
 _SQL: Final = queries("postroad_sequence_api", "messages")
@@ -39,6 +47,31 @@ async def source(work: Work, message_id: UUID) -> bytes:
     if row["source"] is None:
         raise SourceNotKeptError(row["state"])
     return zlib.decompress(row["source"])
+
+
+async def settle(work: Work, message_id: UUID, new: SettlementNew) -> Settlement:
+    """Tell the sender, whose ledger it is, what somebody found out about an unknown message."""
+    row = await work.find(_SQL.state, message_id)
+    if row is None:
+        raise NotFoundError("message")
+    if row["state"] != "unknown":
+        said = f"The message is {row['state']}: only one whose outcome is unknown can be settled."
+        raise ConflictError("not_unknown", said, state=row["state"])
+    item = SettledByHand(
+        message_id=message_id,
+        outcome=new.outcome,
+        because=new.because,
+        api_key_id=work.actor,
+        requested_at=row["now"],
+    )
+    await work.say(MessagesSettledByHandV1(tenant_id=work.tenant_id, items=(item,)))
+    return Settlement(
+        message_id=message_id,
+        outcome=new.outcome,
+        because=new.because,
+        requested_by=work.actor,
+        requested_at=row["now"],
+    )
 
 
 async def get(work: Work, message_id: UUID) -> MessageDetail:

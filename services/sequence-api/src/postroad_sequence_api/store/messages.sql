@@ -15,6 +15,9 @@ WHERE tenant_id = $1
 ORDER BY enrollment_id, step_key
 LIMIT $9;
 
+-- name: state
+SELECT state, postroad.now() AS now FROM views.messages WHERE tenant_id = $1 AND message_id = $2;
+
 -- name: source
 -- A message as it was handed over last, if it was and if that is kept.
 SELECT m.state, s.source
