@@ -19,7 +19,7 @@ from postroad_sequence_api.openapi_examples import example_of
 from tests.unit.both_clients import Network, both, client, listed, result
 from tests.unit.described import document
 
-FILES = {"text/csv": b"line,result\n", "message/rfc822": b"Subject: Hello\r\n\r\n"}
+FILES: dict[str | None, bytes] = {"text/csv": b"line,result\n", "message/rfc822": b"Subject: Hello\r\n\r\n"}
 """Answers that are no JSON, by their media types."""
 
 

@@ -1,5 +1,7 @@
 """What the ledger forgets of who is erased, and that nobody can write it again."""
 
+from uuid import UUID
+
 import asyncpg
 import pytest
 
@@ -49,6 +51,7 @@ async def test_the_ledger_names_nobody_who_is_erased_once_all_know_of_it_and_oth
         assert (row["recipient"], row["subject"]) == (f"{erased.contact_id}@erased.invalid", None)
         assert (row["state"], await office.attempts(erased)) == ("accepted", ["accepted"])
         assert await office.row(other) == before
+        assert await sources(office) == [office.message_id(other)]
 
         late = step(erased, 2)
         await post.send(late)  # a mail that is rendered before the API deletes the contact
@@ -56,3 +59,12 @@ async def test_the_ledger_names_nobody_who_is_erased_once_all_know_of_it_and_oth
         row = await office.row(late)
         assert row is not None
         assert (row["recipient"], row["subject"]) == (f"{erased.contact_id}@erased.invalid", None)
+        assert await sources(office) == [office.message_id(other)]
+
+
+async def sources(office: Office) -> list[UUID]:
+    """Of which messages the whole text is kept."""
+    rows = await office.admin.fetch(
+        "SELECT message_id FROM delivery.message_sources WHERE tenant_id = $1", office.tenant_id
+    )
+    return [row["message_id"] for row in rows]

@@ -199,6 +199,16 @@ async def test_a_file_names_contacts_by_id_external_id_or_address_and_each_row_g
     assert set(await enrolled_in(tenant, sequence)) == {one["id"], two["id"], four["id"]}
 
 
+async def test_a_row_that_nobody_can_read_costs_the_others_nothing(tenant: Tenant) -> None:
+    sequence, ada = await tenant.sequence(), await tenant.contact()
+    text = f"email\n{'x' * 200}\x00@people.example\n{ada['email']}\n\x00\n"
+    path = f"/sequences/{sequence['id']}/enrollments/import"
+    ended = await tenant.until_imported((await tenant.call("POST", path, **csv_of(text), expect=202))["id"])
+    assert ended.job["counts"] == {"enrolled": 1, "invalid": 2}
+    named = csv_of(f"email,a\x00b\n{ada['email']},1\n")
+    assert (await tenant.refused("POST", path, 422, **named))["field"] == "header"
+
+
 async def test_a_contact_named_again_in_a_later_chunk_is_enrolled_once(tenant: Tenant) -> None:
     sequence = await tenant.sequence()
     crowd = [one for one in await people(tenant, 700) if one.result == "enrolled"]

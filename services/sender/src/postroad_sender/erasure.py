@@ -26,5 +26,6 @@ async def erase(pool: Pool, message: ContactsErasedV1) -> None:
         if await conn.fetch(_SQL.unseen, tenant_id, people):
             raise Retry("a transaction runs that is older than the erasure", _AGAIN)
         await conn.execute(_SQL.blank_messages, tenant_id, people)
+        await conn.execute(_SQL.delete_sources, tenant_id, people)
         await conn.execute(_SQL.unlink_bounced, tenant_id, addresses)
         await conn.execute(_SQL.done, tenant_id, people)

@@ -71,12 +71,14 @@ WITH claimed AS (
         due_at = excluded.due_at, transmitting_at = excluded.transmitting_at, gated_at = NULL, settled_at = NULL,
         reason = '[]', bounce_type = NULL, reply_code = NULL, reply_status = NULL, reply_text = NULL
     WHERE m.state IN ('held', 'deferred') AND m.attempt < excluded.attempt
-    RETURNING m.tenant_id, m.message_id, m.attempt, m.transmitting_at
+    RETURNING m.tenant_id, m.message_id, m.attempt, m.transmitting_at,
+              m.recipient = m.contact_id || '@erased.invalid' AS is_erased
 )
 INSERT INTO delivery.message_sources (tenant_id, message_id, attempt, made_at, source)
 SELECT c.tenant_id, c.message_id, c.attempt, c.transmitting_at, s.source
 FROM unnest($3::uuid[], $4::bytea[]) AS s (message_id, source)
-JOIN claimed c USING (message_id);
+JOIN claimed c USING (message_id)
+WHERE NOT c.is_erased;
 
 -- name: settle
 -- transmitting -> the outcome, for the process and attempt that claimed it. Or, when that process was suspended and others
