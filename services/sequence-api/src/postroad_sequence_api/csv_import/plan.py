@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from postroad_common.ids import new_id
-from postroad_sequence_api.csv_import.rows import MOST_ATTRIBUTES, Note, Row, rejected, warning
+from postroad_sequence_api.csv_import.rows import Note, Row, rejected, warning
+from postroad_sequence_api.models.contacts import MOST_ATTRIBUTES
 
 
 @dataclass(slots=True)

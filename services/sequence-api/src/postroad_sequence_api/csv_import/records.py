@@ -75,12 +75,6 @@ class Reader:
         """Where the next record begins."""
         return Place(self._offset, self._line)
 
-    @property
-    def next_byte(self) -> int:
-        """Which byte of the file it wants to be fed next."""
-        held = sum(len(line) if isinstance(line, bytes) else line.size for line in self._lines)
-        return self._offset + held + len(self._rest) + self._left_out
-
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the file."""
         lines = (self._rest + piece).splitlines(keepends=True)

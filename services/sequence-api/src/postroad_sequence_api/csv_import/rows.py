@@ -6,11 +6,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from postroad_sequence_api.csv_import import cells
 from postroad_sequence_api.csv_import.records import Broken, Record
 from postroad_sequence_api.errors import InvalidFieldError
-from postroad_sequence_api.models.contacts import AttributeValue
+from postroad_sequence_api.models.contacts import MOST_ATTRIBUTES, AttributeValue
 from postroad_sequence_api.models.jobs import AttributeColumn, ColumnMapping
 
-MOST_ATTRIBUTES: Final = 100
-"""Of a contact."""
 _MOST_COLUMNS: Final = 1000
 _ATTRIBUTE: Final = "attributes."
 _SHOWN: Final = 100  # characters of a cell in a note
@@ -157,15 +155,16 @@ def _checked(columns: Columns, record: Record) -> Row | Note:
 
 def rejected(line: int, field: str | None, reason: str, value: str) -> Note:
     """A row that does not go in."""
-    return Note(line, "rejected", field, reason, _shown(value))
+    return Note(line, "rejected", field, reason, shown(value))
 
 
 def warning(line: int, field: str | None, reason: str, value: str) -> Note:
     """A row that goes in otherwise than it stands."""
-    return Note(line, "warning", field, reason, _shown(value))
+    return Note(line, "warning", field, reason, shown(value))
 
 
-def _shown(value: str) -> str:
+def shown(value: str) -> str:
+    """A cell as a report shows it: its beginning, which can be stored and answered."""
     return _legible(value[:_SHOWN]).replace("\x00", "\ufffd").strip()
 
 

@@ -9,6 +9,7 @@ from postroad_common.db import queries
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.csv_import import cells
 from postroad_sequence_api.csv_import.records import Broken, Record
+from postroad_sequence_api.csv_import.rows import shown
 from postroad_sequence_api.jobs import audience, named
 from postroad_sequence_api.jobs.claim import Chunk, Claim
 from postroad_sequence_api.jobs.file import Batch, File
@@ -22,7 +23,6 @@ from postroad_sequence_api.services.sequences import ITEMS_PER_MESSAGE
 _SQL: Final = queries("postroad_sequence_api", "enrollments")
 REFERENCES: Final = ("contact_id", "external_id", "email")
 """What a file may name contacts by; of several in a row, the first that is there."""
-_SHOWN: Final = 100
 
 
 class Outcome(NamedTuple):
@@ -129,9 +129,9 @@ async def _enroll_named(claim: Claim, work: Work, batch: Batch[_Named]) -> list[
     seen: set[UUID] = set()
     for row, id_ in zip(batch.rows, ids, strict=True):
         if row.invalid:
-            outcomes.append(Outcome(row.line, None, "invalid", None, row.invalid, row.value[:_SHOWN]))
+            outcomes.append(Outcome(row.line, None, "invalid", None, shown(row.invalid), shown(row.value)))
         elif id_ is None:
-            outcomes.append(Outcome(row.line, None, "unknown", None, "no contact has it", row.value[:_SHOWN]))
+            outcomes.append(Outcome(row.line, None, "unknown", None, "no contact has it", shown(row.value)))
         else:
             outcomes.append(_outcome(results[id_], row, again=id_ in seen))
             seen.add(id_)
@@ -159,7 +159,7 @@ async def _enroll(claim: Claim, work: Work, ids: Sequence[UUID]) -> dict[UUID, E
 def _outcome(found: EnrollResult, row: _Named | None = None, *, again: bool = False) -> Outcome:
     result = "already_active" if again and found.result == "enrolled" else found.result
     enrollment_id = None if found.enrollment_id is None else str(found.enrollment_id)
-    line, value = (None, "") if row is None else (row.line, row.value[:_SHOWN])
+    line, value = (None, "") if row is None else (row.line, shown(row.value))
     return Outcome(line, str(found.contact_id), result, enrollment_id, "", value)
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -115,7 +114,7 @@ def _with_account(row: Row, accounts: Mapping[str, UUID]) -> Row:
 async def _halves(book: "_Book", rows: Sequence[Row]) -> list[Plan]:
     """Write halves and their halves: what collides is in the end one row, and that is refused."""
     try:
-        async with _savepoint(book.work):
+        async with book.work.savepoint():
             return [await book.write(rows)]
     except UniqueViolationError:
         if len(rows) == 1:
@@ -123,17 +122,6 @@ async def _halves(book: "_Book", rows: Sequence[Row]) -> list[Plan]:
             return [Plan(notes=[rejected(rows[0].line, "email", reason, rows[0].email)])]
     middle = len(rows) // 2
     return [*await _halves(book, rows[:middle]), *await _halves(book, rows[middle:])]
-
-
-@asynccontextmanager
-async def _savepoint(work: Work) -> AsyncIterator[None]:
-    await work.conn.execute("SAVEPOINT half")
-    try:
-        yield
-    except UniqueViolationError:
-        await work.conn.execute("ROLLBACK TO half")
-        raise
-    await work.conn.execute("RELEASE half")
 
 
 class _Book:
