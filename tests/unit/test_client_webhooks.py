@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import get_args
 from uuid import uuid4
 
 import pytest
 from standardwebhooks import Webhook
 from standardwebhooks import WebhookVerificationError as TheirError
+from typing_extensions import override
 
 from postroad import InputError, webhooks
 from postroad.models import ApiKeyMade, CredentialsShown, MessageBounced, MessageReplied, WebhookSubscriptionMade
@@ -29,6 +30,22 @@ BODY = events.MessageReplied(
         message_id=uuid4(), contact_id=uuid4(), enrollment_id=None, sequence_id=None, step_key="step-1"
     ),
 ).body()
+
+
+class Stopped(datetime):
+    """A clock that stands at NOW."""
+
+    @classmethod
+    @override
+    def now(cls, tz: tzinfo | None = None) -> Stopped:
+        return cls.fromtimestamp(NOW, tz)
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was signed when this file was read stays fresh, however long the tests before take."""
+    monkeypatch.setattr("postroad.webhooks.time.time", lambda: NOW)
+    monkeypatch.setattr("standardwebhooks.webhooks.datetime", Stopped)
 
 
 def headers(*secrets: str, body: bytes = BODY, at: int = NOW) -> dict[str, str]:
@@ -81,7 +98,7 @@ def test_anything_else_is_refused_by_us_and_by_the_kept_library(what: str) -> No
 
 def test_what_the_kept_library_signs_and_takes_we_take_too() -> None:
     theirs = Webhook(SECRET)
-    at = datetime.fromtimestamp(int(time.time()), tz=UTC)
+    at = datetime.fromtimestamp(NOW, tz=UTC)
     sent = {
         "webhook-id": "evt_1",
         "webhook-timestamp": str(int(at.timestamp())),
