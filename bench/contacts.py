@@ -6,7 +6,6 @@ The reference, in the same run: a page of 50 contacts by primary key without any
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from postroad_sequence_api.services import contacts
 from postroad_stack import start_stack
 from tests.acceptance.conftest import migrated_database
 
-PEOPLE = int(os.environ.get("POSTROAD_BENCH_CONTACTS", "1000000"))
+PEOPLE = 1_000_000
 PAGE = 50
 ROUNDS = 12
 AIM_MS = 100
@@ -231,7 +230,3 @@ def main() -> None:
     """Print the figures."""
     print(f"lists of contacts by filter: {PEOPLE:,} contacts of one tenant, row-level security forced, pages of {PAGE}")
     asyncio.run(_main())
-
-
-if __name__ == "__main__":
-    main()

@@ -168,7 +168,3 @@ def main() -> None:
             f"  median: Postroad {ours:,.0f} mails/s over {count} connections,"
             f" naive {reference:,.0f} mails/s over its 10, {ratio:.1f}x (aim 8x)"
         )
-
-
-if __name__ == "__main__":
-    main()

@@ -57,7 +57,7 @@ POINTS = (
     "relay.published",
     "relay.deleted",
 )
-#: Left to `make prove`: what is durable is what it is at a point that stays, or a test of the service kills there too.
+#: Left to `make prove`: what is durable is nearly what it is at a point that stays.
 FULL_SIZE_ONLY = (
     "sender.received",
     "sender.gated",

@@ -141,7 +141,7 @@ async def test_an_edit_of_what_somebody_else_changed_says_which_revision_it_has(
 async def test_an_edit_whose_answer_was_lost_is_not_taken_for_somebody_elses(kind: Kind, if_match: int | None) -> None:
     refused = problem(412, "changed_meanwhile", revision=4)
     second = refused if if_match else httpx.Response(200, json=CONTACT)
-    network = Network([problem(503, "unavailable"), httpx.ReadError("broke"), second])
+    network = Network([problem(429, "rate_limited"), httpx.ReadError("broke"), second])
     async with client(kind, network) as api:
         if if_match:
             with pytest.raises(UnreachableError, match="broke before the answer"):
@@ -149,6 +149,15 @@ async def test_an_edit_whose_answer_was_lost_is_not_taken_for_somebody_elses(kin
         else:
             await result(api.contacts.change(CONTACT["id"], company="Engines"))
     assert len(network.seen) == (2 if if_match else 3)
+
+
+@both
+async def test_an_edit_that_an_outage_may_have_cut_off_is_not_sent_again(kind: Kind) -> None:
+    network = Network([problem(503, "unavailable"), problem(412, "changed_meanwhile", revision=4)])
+    async with client(kind, network) as api:
+        with pytest.raises(ProblemError) as outage:
+            await result(api.contacts.change(CONTACT["id"], company="Engines", if_match=3))
+    assert (outage.value.status, len(network.seen)) == (503, 1)
 
 
 Make = Callable[[], httpx.Response]

@@ -464,3 +464,15 @@ async def new_tenant(api: Api, admin: asyncpg.Connection, name: str = "Acme") ->
     assert response.status_code == 201, response.text
     made = response.json()
     return Tenant(api, admin, UUID(made["tenant"]["id"]), made["api_key"]["key"])
+
+
+async def in_pages(tenant: Tenant, path: str) -> list[Any]:
+    """All items of a list, read one at a time."""
+    items: list[Any] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await tenant.call("GET", path, params={"limit": 1, **after})
+        items += page["items"]
+        if page["next"] is None:
+            return items
+        after = {"after": page["next"]}

@@ -103,6 +103,9 @@ async def test_reports_of_other_jobs_lose_the_rows_about_who_is_erased_and_suppr
         " WHERE job_id = $1",
         UUID(failed["id"]),
     )
+    named = {"filter": 'email = "gone@people.example"', "columns": ["first_name"]}
+    nameless = (await tenant.call("POST", "/contacts/export", json=named, expect=202))["id"]
+    assert len((await tenant.until_imported(nameless)).report) == 1
     everybody = (await tenant.call("POST", "/contacts/export", json={}, expect=202))["id"]
     await tenant.until_ended(everybody)
     reason = {"email": "gone@people.example", "reason": "Gone asked by phone"}
@@ -112,10 +115,22 @@ async def test_reports_of_other_jobs_lose_the_rows_about_who_is_erased_and_suppr
 
     assert [row["value"] for row in await rows(imported["id"])] == ["no address"]
     assert await rows(exported) == []
+    assert await rows(nameless) == []
     assert [row["email"] for row in await rows(everybody)] == [other["email"]]
     assert "gone@" not in json.dumps(await tenant.call("GET", "/jobs"))
     [suppression] = (await tenant.call("GET", "/suppressions"))["items"]
     assert (suppression["email"], suppression["reason"]) == ("gone@people.example", "")
+
+
+async def test_an_address_with_an_apostrophe_is_found_in_reports(tenant: Tenant) -> None:
+    contact = await tenant.contact(email="o'brien@people.example")
+    imported = await tenant.import_("email\no'brien@people.example\no'brien@people.example\nno address\n")
+    assert len(imported.report) == 2
+    await confirmed(tenant, contact["id"])
+    await tenant.until_imported((await erase(tenant, contact["id"]))["id"])
+    response = await tenant.ask("GET", f"/jobs/{imported.job['id']}/report")
+    assert "brien" not in response.text
+    assert "no address" in response.text
 
 
 async def test_who_is_enrolled_again_while_an_erasure_waits_is_stopped_again(tenant: Tenant) -> None:

@@ -54,7 +54,9 @@ async def test_what_is_parked_is_shown_with_its_reason_and_given_back_to_its_que
         channel = await connection.channel()
         queue = await channel.get_queue(QUEUE)
         first = await queue.get(timeout=5)
-        assert first is not None
+        while first.message_id != "m-1":  # what other tests said to a sender that does not run
+            await first.ack()
+            first = await queue.get(timeout=5)
         assert first.headers["x-postroad-attempt"] == 1
         await first.ack()
 

@@ -44,7 +44,7 @@ def waiting_story(url: str, key: str) -> None:
         job = client.wait_for_job(client.contacts.import_(CSV), interval=0.05, timeout=60)
         assert (job.state, job.counts["created"], job.counts["rejected"]) == ("completed", 1, 1)
         assert [(row["line"], row["field"]) for row in client.jobs.report(job.id)] == [(3, "email")]
-        assert b"".join(client.jobs.report_csv(job.id)).startswith(b"line,")
+        assert b"".join(client.jobs.report_csv(job.id)).startswith(b'"line",')
         assert [one.state for one in client.jobs.events(job.id)] == ["completed"]
         assert list(client.events.export()) == []
 

@@ -10,7 +10,7 @@ import pytest
 from postroad_sequence_api.models.sequences import SequenceState
 from postroad_sequence_api.services.sequences import TRANSITIONS, Action
 
-from .house import Listener, Tenant
+from .house import Listener, Tenant, in_pages
 
 
 async def steps(tenant: Tenant, *delays: object, **more: object) -> list[dict[str, Any]]:
@@ -97,8 +97,10 @@ async def test_a_change_after_activation_drafts_the_next_version_and_leaves_the_
     assert (again["draft_version"], again["name"]) == (2, "renamed")
     active = await tenant.call("POST", f"/sequences/{made['id']}/activate")
     assert (active["active_version"], active["draft_version"], active["state"]) == (2, None, "active")
-    listed = (await tenant.call("GET", f"/sequences/{made['id']}/versions"))["items"]
+    path = f"/sequences/{made['id']}/versions"
+    listed = (await tenant.call("GET", path))["items"]
     assert [(one["version"], one["step_count"]) for one in listed] == [(2, 1), (1, 2)]
+    assert await in_pages(tenant, path) == listed
 
 
 async def test_who_was_enrolled_keeps_the_version_he_was_enrolled_in(tenant: Tenant) -> None:

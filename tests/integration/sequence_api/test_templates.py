@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from .house import Tenant
+from .house import Tenant, in_pages
 
 
 async def test_a_template_that_does_not_compile_is_refused_with_part_and_line(tenant: Tenant) -> None:
@@ -124,6 +124,7 @@ async def test_every_version_of_a_template_can_be_read_and_keeps_what_it_said(te
     path = f"/templates/{made['id']}/versions"
     listed = (await tenant.call("GET", path))["items"]
     assert [(version["version"], version["subject"]) for version in listed] == [(2, "Two"), (1, "One")]
+    assert await in_pages(tenant, path) == listed
     first = await tenant.call("GET", f"{path}/1")
     assert (first["subject"], first["html"], first["template_id"]) == ("One", "1", made["id"])
     await tenant.refused("GET", f"{path}/3", 404)

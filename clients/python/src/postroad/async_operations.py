@@ -1340,9 +1340,18 @@ class AsyncSequences:
         """Count what a sequence did."""
         return await self._api.call(Request("GET", f"/v1/sequences/{quoted(sequence_id)}/stats"), m.SequenceStats)
 
-    def versions(self, sequence_id: UUID | str) -> AsyncPages[m.VersionSummary]:
-        """List the versions of a sequence, newest first."""
-        return self._api.pages(Request("GET", f"/v1/sequences/{quoted(sequence_id)}/versions"), Page[m.VersionSummary])
+    def versions(
+        self, sequence_id: UUID | str, *, after: int | None = None, limit: int | None = None
+    ) -> AsyncPages[m.VersionSummary]:
+        """List the versions of a sequence, newest first.
+
+        after: The `next` of the page before.
+        limit: How many at most. By default 50.
+        """
+        return self._api.pages(
+            Request("GET", f"/v1/sequences/{quoted(sequence_id)}/versions", query={"after": after, "limit": limit}),
+            Page[m.VersionSummary],
+        )
 
     async def version(self, sequence_id: UUID | str, version: int) -> m.Version:
         """Show a version of a sequence."""
@@ -1489,10 +1498,17 @@ class AsyncTemplates:
             m.Preview,
         )
 
-    def versions(self, template_id: UUID | str) -> AsyncPages[m.TemplateVersionSummary]:
-        """List the versions of a template, newest first."""
+    def versions(
+        self, template_id: UUID | str, *, after: int | None = None, limit: int | None = None
+    ) -> AsyncPages[m.TemplateVersionSummary]:
+        """List the versions of a template, newest first.
+
+        after: The `next` of the page before.
+        limit: How many at most. By default 50.
+        """
         return self._api.pages(
-            Request("GET", f"/v1/templates/{quoted(template_id)}/versions"), Page[m.TemplateVersionSummary]
+            Request("GET", f"/v1/templates/{quoted(template_id)}/versions", query={"after": after, "limit": limit}),
+            Page[m.TemplateVersionSummary],
         )
 
     async def version(self, template_id: UUID | str, version: int) -> m.TemplateVersion:

@@ -1338,9 +1338,18 @@ class Sequences:
         """Count what a sequence did."""
         return self._api.call(Request("GET", f"/v1/sequences/{quoted(sequence_id)}/stats"), m.SequenceStats)
 
-    def versions(self, sequence_id: UUID | str) -> Pages[m.VersionSummary]:
-        """List the versions of a sequence, newest first."""
-        return self._api.pages(Request("GET", f"/v1/sequences/{quoted(sequence_id)}/versions"), Page[m.VersionSummary])
+    def versions(
+        self, sequence_id: UUID | str, *, after: int | None = None, limit: int | None = None
+    ) -> Pages[m.VersionSummary]:
+        """List the versions of a sequence, newest first.
+
+        after: The `next` of the page before.
+        limit: How many at most. By default 50.
+        """
+        return self._api.pages(
+            Request("GET", f"/v1/sequences/{quoted(sequence_id)}/versions", query={"after": after, "limit": limit}),
+            Page[m.VersionSummary],
+        )
 
     def version(self, sequence_id: UUID | str, version: int) -> m.Version:
         """Show a version of a sequence."""
@@ -1487,10 +1496,17 @@ class Templates:
             m.Preview,
         )
 
-    def versions(self, template_id: UUID | str) -> Pages[m.TemplateVersionSummary]:
-        """List the versions of a template, newest first."""
+    def versions(
+        self, template_id: UUID | str, *, after: int | None = None, limit: int | None = None
+    ) -> Pages[m.TemplateVersionSummary]:
+        """List the versions of a template, newest first.
+
+        after: The `next` of the page before.
+        limit: How many at most. By default 50.
+        """
         return self._api.pages(
-            Request("GET", f"/v1/templates/{quoted(template_id)}/versions"), Page[m.TemplateVersionSummary]
+            Request("GET", f"/v1/templates/{quoted(template_id)}/versions", query={"after": after, "limit": limit}),
+            Page[m.TemplateVersionSummary],
         )
 
     def version(self, template_id: UUID | str, version: int) -> m.TemplateVersion:

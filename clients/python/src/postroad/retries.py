@@ -15,8 +15,8 @@ from postroad.answers import problem_of
 from postroad.errors import ConfigurationError, PostroadError, ProblemError, UnreachableError
 from postroad.requests import Request
 
-_NOT_DONE: Final = frozenset({429, 503})  # refused before anything was done
-_GATEWAY: Final = frozenset({502, 504})  # a proxy's: what is behind it may have done it
+_NOT_DONE: Final = frozenset({429})  # refused before anything was done
+_UNCERTAIN: Final = frozenset({502, 503, 504})  # a server behind does not answer, and may have done it
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _IN_PROGRESS: Final = "in_progress"
 
@@ -87,7 +87,7 @@ class Attempts:
             return True
         if isinstance(problem, ProblemError) and problem.code == _IN_PROGRESS:
             return True
-        return status in _GATEWAY and self._request.is_repeatable
+        return status in _UNCERTAIN and self._request.is_repeatable
 
     def _next(self, failure: PostroadError, cause: Exception | None = None) -> float:
         self._made += 1

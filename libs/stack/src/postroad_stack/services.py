@@ -72,11 +72,6 @@ class Services:
         return f"http://127.0.0.1:{self.plan.ports['sequence-api']}"
 
     @property
-    def tracker_url(self) -> str:
-        """Base URL of the tracker."""
-        return f"http://127.0.0.1:{self.plan.ports['tracker']}"
-
-    @property
     def operator_token(self) -> str:
         """Bearer token of the operator's endpoints."""
         return self.plan.operator_token

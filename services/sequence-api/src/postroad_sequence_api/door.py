@@ -31,9 +31,8 @@ class Route:
     """An endpoint. access is the least role that may, or the operator alone.
 
     takes and gives name the media types of what is streamed, in or out; JSON needs no name. streams: what each line or
-    event of such an answer is. edits: the handler compares
-    an If-Match with the revision of what it changes. makes: under which path is what it makes, if not under its own.
-    upserts: the answer's `created` says whether it is a 201.
+    event of such an answer is. edits: the handler compares an If-Match with the revision of what it changes. makes:
+    under which path is what it makes, if not under its own. upserts: the answer's `created` says whether it is a 201.
     """
 
     method: str

@@ -24,7 +24,14 @@ async def erase(pool: Pool, message: ContactsErasedV1) -> None:
     ways = [enrollment_id for item in message.items for enrollment_id in item.enrollment_ids]
     addresses = [address for item in message.items for address in item.addresses]
     async with transaction(pool, tenant_id) as conn:
+        if not await conn.fetch(_SQL.left, tenant_id, people):
+            return
         await conn.execute(_SQL.note, tenant_id, people)
+    async with transaction(pool, tenant_id) as conn:
+        dated = await conn.fetch(_SQL.date, tenant_id, people)
+    if dated:
+        # A statement that has begun may have no transaction id yet: it gets one within this time.
+        raise Retry("the erasure was noted just now", _AGAIN)
     async with transaction(pool, tenant_id) as conn:
         if await conn.fetch(_SQL.unseen, tenant_id, people):
             raise Retry("a transaction runs that is older than the erasure", _AGAIN)

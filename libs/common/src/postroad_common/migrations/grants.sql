@@ -80,7 +80,7 @@ GRANT USAGE ON SCHEMA delivery TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE ON delivery.messages, delivery.incarnations TO postroad_sender;
 GRANT SELECT, INSERT, DELETE ON delivery.message_sources TO postroad_sender;
 GRANT SELECT, INSERT ON delivery.attempts, delivery.bounced_addresses, delivery.setbacks, delivery.erasures TO postroad_sender;
-GRANT UPDATE (erased_at) ON delivery.erasures TO postroad_sender;
+GRANT UPDATE (xid, erased_at) ON delivery.erasures TO postroad_sender;
 GRANT UPDATE (message_id) ON delivery.bounced_addresses TO postroad_sender;
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery.sender_state TO postroad_sender;
 GRANT SELECT ON views.contacts, views.tenants, views.sequences, views.steps, views.template_versions, views.senders,
@@ -92,7 +92,7 @@ GRANT EXECUTE ON FUNCTION delivery.tenants_with_orphans(integer),
 -- tracker writes schema tracking. Events and keys: insert only.
 GRANT USAGE ON SCHEMA tracking TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.event_keys, tracking.events, tracking.matches, tracking.erasures TO postroad_tracker;
-GRANT UPDATE (erased_at) ON tracking.erasures TO postroad_tracker;
+GRANT UPDATE (xid, erased_at) ON tracking.erasures TO postroad_tracker;
 GRANT SELECT, INSERT, UPDATE ON tracking.feeds TO postroad_tracker;
 GRANT SELECT, INSERT, DELETE ON tracking.event_personal_data, tracking.raw_requests TO postroad_tracker;
 GRANT SELECT, INSERT ON tracking.stops TO postroad_tracker;

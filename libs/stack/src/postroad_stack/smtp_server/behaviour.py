@@ -106,9 +106,6 @@ class Verdict:
     rule: Rule | None
 
 
-CLEAR = Verdict(0.0, None)
-
-
 class Director:
     """Applies a behaviour: keeps the counts that its rules speak of."""
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from postroad_sequence_api.context import Desk, Work
-from postroad_sequence_api.models.base import Page
+from postroad_sequence_api.models.base import Page, VersionPick
 from postroad_sequence_api.models.sequences import (
     ArchiveNew,
     DiffPick,
@@ -17,7 +17,7 @@ from postroad_sequence_api.models.sequences import (
     SequenceSummary,
     Version,
     VersionDiff,
-    VersionList,
+    VersionSummary,
 )
 from postroad_sequence_api.models.stats import SequenceStats
 from postroad_sequence_api.services import sequences, stats, stops
@@ -73,9 +73,9 @@ async def archive(desk: Desk, sequence_id: UUID, body: ArchiveNew = _GENTLY) -> 
     return SequenceArchived.of(vars(view), stop=stop, stopped_enrollments=archived.stopped)
 
 
-async def versions(work: Work, sequence_id: UUID) -> VersionList:
+async def versions(work: Work, sequence_id: UUID, query: VersionPick) -> Page[VersionSummary]:
     """List the versions of a sequence, newest first."""
-    return await sequences.versions(work, sequence_id)
+    return await sequences.versions(work, sequence_id, query)
 
 
 async def version(work: Work, sequence_id: UUID, version: int) -> Version:

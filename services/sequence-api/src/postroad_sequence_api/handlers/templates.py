@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from postroad_sequence_api.context import Context, Work
-from postroad_sequence_api.models.base import Page, Pick
+from postroad_sequence_api.models.base import Page, Pick, VersionPick
 from postroad_sequence_api.models.templates import (
     Preview,
     PreviewNew,
@@ -12,7 +12,7 @@ from postroad_sequence_api.models.templates import (
     TemplateNew,
     TemplateSummary,
     TemplateVersion,
-    TemplateVersionList,
+    TemplateVersionSummary,
 )
 from postroad_sequence_api.services import templates
 
@@ -32,9 +32,9 @@ async def get(work: Work, template_id: UUID) -> Template:
     return await templates.get(work, template_id)
 
 
-async def versions(work: Work, template_id: UUID) -> TemplateVersionList:
+async def versions(work: Work, template_id: UUID, query: VersionPick) -> Page[TemplateVersionSummary]:
     """List the versions of a template, newest first."""
-    return await templates.versions(work, template_id)
+    return await templates.versions(work, template_id, query)
 
 
 async def version(work: Work, template_id: UUID, version: int) -> TemplateVersion:

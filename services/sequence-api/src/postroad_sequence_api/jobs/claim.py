@@ -17,6 +17,7 @@ from postroad_sequence_api.context import Context, Desk, Work
 from postroad_sequence_api.metrics import JOB_ITEMS
 
 _SQL: Final = queries("postroad_sequence_api", "jobs")
+_REST: Final = timedelta(seconds=1)
 
 
 class JobLostError(Exception):
@@ -55,6 +56,8 @@ class Claim:
     lease: timedelta
     cancel_requested: bool
     kept_at: float = field(default_factory=time.monotonic)
+    rests: bool = field(default=False, init=False)
+    """It waits for others: nothing more is done of it now."""
 
     @classmethod
     def of(cls, context: Context, tenant_id: UUID, row: Record) -> Self:
@@ -120,10 +123,14 @@ class Claim:
         piece: bytes = row["bytes"]
         return piece
 
+    def rest(self) -> None:
+        """It waits for others: after the chunk it is given back, to be looked at again in a while."""
+        self.rests = True
+
     async def give_back(self) -> None:
-        """Let others go on with it at once."""
+        """Let others go on with it: at once, or when it has rested."""
         async with self.desk.work() as work:
-            await work.do(_SQL.give_back, self.job_id, self.fence)
+            await work.do(_SQL.give_back, self.job_id, self.fence, _REST if self.rests else None)
 
     async def finish(self, state: str, error_code: str | None = None, error_detail: str | None = None) -> None:
         """End it; does nothing when somebody else has it."""

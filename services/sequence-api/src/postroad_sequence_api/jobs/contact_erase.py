@@ -6,7 +6,6 @@ is stopped again. Then the reports of jobs are read through, and the job ends wh
 they are done.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -29,8 +28,7 @@ from postroad_sequence_api.services.stops import Pending, Subject
 _SQL: Final = queries("postroad_sequence_api", "erasures")
 _CHUNK: Final = 20
 _REPORTS: Final = 4
-_LOOK_SECONDS: Final = 0.25
-_ADDRESS: Final = re.compile(r"[^\s\"'<>(),;:\\]+@[^\s\"'<>(),;:\\]+")
+_ADDRESS: Final = re.compile(r"[^\s\"<>(),;:\\]+@[^\s\"<>(),;:\\]+")
 
 
 class Outcome(NamedTuple):
@@ -41,16 +39,16 @@ class Outcome(NamedTuple):
 
 
 async def run(claim: Claim) -> AsyncGenerator[None, None]:
-    """Chunk after chunk; one that has to wait for others is done again."""
+    """Chunk after chunk; one that has to wait for others is done again after a rest."""
     ids = await named.contacts(claim)
     while claim.done < len(ids):
         some = sorted(ids[claim.done : claim.done + _CHUNK])
         async with claim.chunk() as chunk:
             waits = await _stop_or_erase(claim, chunk, some)
-        yield
         if waits:
             await _acknowledge(claim, some)
-            await asyncio.sleep(_LOOK_SECONDS)
+            claim.rest()
+        yield
     more = True
     while more:
         async with claim.chunk() as chunk:
@@ -59,10 +57,10 @@ async def run(claim: Claim) -> AsyncGenerator[None, None]:
     while True:
         async with claim.chunk() as chunk:
             missing = await chunk.work.value(_SQL.unconfirmed, ids)
-        yield
         if not missing:
             return
-        await asyncio.sleep(_LOOK_SECONDS)
+        claim.rest()
+        yield
 
 
 def unit_of(_: Mapping[str, Any]) -> Unit:
@@ -155,4 +153,4 @@ def _names(row: Sequence[Any], ids: Collection[str], addresses: Collection[str])
     if any(cell in ids for cell in row if isinstance(cell, str)):
         return True
     text = orjson.dumps(row).decode().lower()
-    return any(found in addresses for found in _ADDRESS.findall(text))
+    return any(found in addresses or found.strip("'") in addresses for found in _ADDRESS.findall(text))

@@ -29,7 +29,7 @@ FIELDS: Final = ("contact_id", *IMPORTED, "created_at", "updated_at")
 
 
 async def run(claim: Claim) -> AsyncGenerator[None, None]:
-    """Chunk after chunk; a row has the fields in their order, then the attributes."""
+    """Chunk after chunk; a row has the contact's id, by which an erasure finds it, the fields, then the attributes."""
     columns: Sequence[str] | None = claim.params["columns"]
     fields = _fields(columns)
     chosen = None if columns is None else frozenset(_attributes(columns))
@@ -43,7 +43,8 @@ async def run(claim: Claim) -> AsyncGenerator[None, None]:
                 more = True
             attributes = [_kept(row["attributes"], chosen) for row in rows]
             chunk.rows = [
-                [*(_plain(row[field]) for field in fields), kept] for row, kept in zip(rows, attributes, strict=True)
+                [str(row["contact_id"]), *(_plain(row[field]) for field in fields), kept]
+                for row, kept in zip(rows, attributes, strict=True)
             ]
             chunk.counts["contacts"] = len(rows)
             seen = set(claim.position.get("attributes", ())).union(*attributes)
@@ -68,7 +69,7 @@ def report_of(params: Mapping[str, Any], position: Mapping[str, Any]) -> Report:
         with_attributes = True
     else:
         with_attributes = any(_attributes(columns))
-    places = {field: place for place, field in enumerate(fields)}
+    places = {field: place for place, field in enumerate(fields, 1)}
     return Report(
         columns=[_header(column) for column in columns],
         cells=partial(_cells, [places.get(column, column.removeprefix(ATTRIBUTE)) for column in columns]),
@@ -114,5 +115,5 @@ def _cells(columns: Sequence[int | str], row: Sequence[Any]) -> list[Any]:
 
 
 def _record(fields: Sequence[str], with_attributes: bool, row: Sequence[Any]) -> dict[str, Any]:  # noqa: FBT001
-    found = dict(zip(fields, row, strict=False))
+    found = dict(zip(fields, row[1:], strict=False))
     return {**found, "attributes": row[-1]} if with_attributes else found

@@ -7,8 +7,6 @@ from uuid import UUID
 from postroad_sequence_api.jobs.claim import Chunk, Claim
 
 _ID_BYTES: Final = 16
-MOST: Final = 10_000
-"""So many ids are one piece of input."""
 
 
 def packed(ids: Sequence[UUID]) -> bytes:

@@ -104,11 +104,12 @@ class Runner:
             await claim.give_back()
 
     async def _do_some(self, claim: Claim) -> bool:
-        """Chunks, until the job's time is over, it is cancelled or the process stops; whether that was all of it."""
+        """Chunks, until the job's time is over, it rests, is cancelled or the process stops; whether that was all."""
         over_at = time.monotonic() + self._context.settings.job_slice_seconds
         async with aclosing(self._kinds[claim.kind].run(claim)) as chunks:
             async for _ in chunks:
-                if claim.cancel_requested or self._context.stopping.is_set() or time.monotonic() > over_at:
+                stops = claim.cancel_requested or claim.rests or self._context.stopping.is_set()
+                if stops or time.monotonic() > over_at:
                     return False
         return True
 

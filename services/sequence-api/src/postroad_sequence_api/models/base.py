@@ -119,6 +119,14 @@ class Pick(Query):
     limit: Limit = 50
 
 
+class VersionPick(Query):
+    """Which part of a list of versions, newest first."""
+
+    after: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
+    """The `next` of the page before."""
+    limit: Limit = 50
+
+
 def page_of(items: Iterable[Item], limit: int, cursor: str = "id") -> Page[Item]:
     """A page from limit + 1 items: the one too many says that there is more."""
     found: Sequence[Item] = tuple(items)

@@ -133,13 +133,6 @@ class VersionSummary(View):
     step_count: int
 
 
-class VersionList(View):
-    """The versions of a sequence, newest first."""
-
-    items: tuple[VersionSummary, ...]
-    next: None = None
-
-
 class Version(View):
     """A version of a sequence. With activated_at it never changes."""
 

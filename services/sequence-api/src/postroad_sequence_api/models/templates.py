@@ -59,13 +59,6 @@ class TemplateVersionSummary(View):
     created_at: datetime
 
 
-class TemplateVersionList(View):
-    """The versions of a template, newest first."""
-
-    items: tuple[TemplateVersionSummary, ...]
-    next: None = None
-
-
 class TemplateVersion(TemplateVersionSummary):
     """A version of a template, which never changes."""
 

@@ -13,7 +13,7 @@ from postroad_common.ids import new_id
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, IllegalTransitionError, NotFoundError
 from postroad_sequence_api.models import sequences as models
-from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.base import Page, VersionPick, page_of
 from postroad_sequence_api.models.fields import LONGEST_NAME
 from postroad_sequence_api.services import drafts, stops
 from postroad_sequence_api.services.stops import Pending, Subject
@@ -71,12 +71,12 @@ async def listed(work: Work, pick: models.SequencePick) -> Page[models.SequenceS
     return page_of((models.SequenceSummary.of(row) for row in rows), pick.limit)
 
 
-async def versions(work: Work, sequence_id: UUID) -> models.VersionList:
+async def versions(work: Work, sequence_id: UUID, pick: VersionPick) -> Page[models.VersionSummary]:
     """The versions of a sequence, newest first."""
-    rows = await work.all(_SQL.versions, sequence_id)
+    rows = await work.all(_SQL.versions, sequence_id, pick.after, pick.limit + 1)
     if not rows:
-        raise NotFoundError("sequence")
-    return models.VersionList(items=tuple(models.VersionSummary.of(row) for row in rows))
+        await get(work, sequence_id)
+    return page_of((models.VersionSummary.of(row) for row in rows), pick.limit, cursor="version")
 
 
 async def version(work: Work, sequence_id: UUID, number: int) -> models.Version:

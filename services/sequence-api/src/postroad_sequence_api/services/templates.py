@@ -12,7 +12,7 @@ from postroad_engine.errors import TemplateError
 from postroad_engine.templates import Template as Compiled
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.errors import ConflictError, NotFoundError, TemplateRefusedError
-from postroad_sequence_api.models.base import Page, Pick, page_of
+from postroad_sequence_api.models.base import Page, Pick, VersionPick, page_of
 from postroad_sequence_api.models.templates import (
     Preview,
     PreviewNew,
@@ -21,7 +21,6 @@ from postroad_sequence_api.models.templates import (
     TemplateNew,
     TemplateSummary,
     TemplateVersion,
-    TemplateVersionList,
     TemplateVersionSummary,
 )
 
@@ -52,17 +51,17 @@ async def listed(work: Work, pick: Pick) -> Page[TemplateSummary]:
     return page_of((TemplateSummary.of(row) for row in rows), pick.limit)
 
 
-async def versions(work: Work, template_id: UUID) -> TemplateVersionList:
+async def versions(work: Work, template_id: UUID, pick: VersionPick) -> Page[TemplateVersionSummary]:
     """The versions of a template, newest first."""
-    rows = await work.all(_SQL.template_versions, template_id, None)
-    if not rows:
+    rows = await work.all(_SQL.template_versions, template_id, pick.after, pick.limit + 1)
+    if not rows and await work.find(_SQL.template, template_id) is None:
         raise NotFoundError("template")
-    return TemplateVersionList(items=tuple(TemplateVersionSummary.of(row) for row in rows))
+    return page_of((TemplateVersionSummary.of(row) for row in rows), pick.limit, cursor="version")
 
 
 async def version(work: Work, template_id: UUID, number: int) -> TemplateVersion:
     """A version of a template."""
-    row = await work.find(_SQL.template_versions, template_id, number)
+    row = await work.find(_SQL.template_version, template_id, number)
     if row is None:
         raise NotFoundError("version of a template")
     return TemplateVersion.of(row)

@@ -103,9 +103,9 @@ RETURNING chunks, cancel_requested_at;
 INSERT INTO sequence.job_reports (tenant_id, job_id, number, rows) VALUES ($1, $2, $3, $4);
 
 -- name: give_back
--- For whoever comes next: the tenant's other jobs first.
+-- For whoever comes next: the tenant's other jobs first; for nobody before it has rested.
 UPDATE sequence.jobs
-SET lease_until = NULL, served_at = postroad.now(), claims = 0
+SET lease_until = postroad.now() + $4::interval, served_at = postroad.now(), claims = 0
 WHERE tenant_id = $1 AND job_id = $2 AND fence = $3 AND state = 'running';
 
 -- name: finish

@@ -112,12 +112,14 @@ WHERE tenant_id = $1 AND sequence_id = $2 AND version = $3
 ORDER BY number;
 
 -- name: versions
+-- The versions of a sequence before one ($3), newest first.
 SELECT v.version, v.sender_id, v.created_at, v.activated_at,
        (SELECT count(*) FROM sequence.steps s
         WHERE s.tenant_id = $1 AND s.sequence_id = $2 AND s.version = v.version) AS step_count
 FROM sequence.sequence_versions v
-WHERE v.tenant_id = $1 AND v.sequence_id = $2
-ORDER BY v.version DESC;
+WHERE v.tenant_id = $1 AND v.sequence_id = $2 AND ($3::integer IS NULL OR v.version < $3)
+ORDER BY v.version DESC
+LIMIT $4;
 
 -- name: version
 SELECT sequence_id, version, sender_id, created_at, activated_at

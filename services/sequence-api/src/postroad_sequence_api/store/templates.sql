@@ -13,12 +13,18 @@ JOIN sequence.template_versions v
     ON v.tenant_id = t.tenant_id AND v.template_id = t.template_id AND v.version = t.current_version
 WHERE t.tenant_id = $1 AND t.template_id = $2;
 
--- name: template_versions
--- The versions of a template, newest first; or one of them ($3).
+-- name: template_version
 SELECT template_id, version, subject, html, text, created_at
 FROM sequence.template_versions
-WHERE tenant_id = $1 AND template_id = $2 AND ($3::integer IS NULL OR version = $3)
-ORDER BY version DESC;
+WHERE tenant_id = $1 AND template_id = $2 AND version = $3;
+
+-- name: template_versions
+-- The versions of a template before one ($3), newest first, without what is long.
+SELECT template_id, version, subject, created_at
+FROM sequence.template_versions
+WHERE tenant_id = $1 AND template_id = $2 AND ($3::integer IS NULL OR version < $3)
+ORDER BY version DESC
+LIMIT $4;
 
 -- name: lock_template
 -- Two who save at once make two versions, one after the other.

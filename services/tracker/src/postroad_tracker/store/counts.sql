@@ -9,9 +9,11 @@ INSERT INTO tracking.count_marks (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING;
 -- Locks the tenant's mark, unless another process has it, and says how far it may move. Positions become visible in their
 -- order. Ids of attempts do not: next_attempt_id was the last one in sight when next_transaction was the next to begin, so
 -- with everything before that ended, whatever is not in sight below it never will be. A database that was restored from a
--- dump counts its transactions anew; then the mark waits for one more round.
+-- dump counts its transactions anew; then the mark waits for one more round. greatest(): where the row has moved since the
+-- statement began, the feed is seen as it was before, and a mark never moves back.
 SELECT c.position, c.attempt_id,
-       least(coalesce((SELECT f.last_position FROM tracking.feeds f WHERE f.tenant_id = $1), 0), c.position + $2)
+       greatest(c.position,
+                least(coalesce((SELECT f.last_position FROM tracking.feeds f WHERE f.tenant_id = $1), 0), c.position + $2))
            AS to_position,
        coalesce((SELECT max(a.attempt_id)
                  FROM (SELECT a.attempt_id FROM views.attempts a

@@ -2,8 +2,8 @@
 SET ROLE postroad_owner;
 
 -- Whose data was erased: the id, which says nothing about anybody any more. Of each service its own, so that each tells
--- when it is done, and knows whom it must not write of again. xid: the transaction that wrote the row; once no older
--- one runs, nobody can still write who has not seen it.
+-- when it is done, and knows whom it must not write of again. xid: the next transaction to begin when the row was there for
+-- all to see; once everything before it has ended, nobody can still write who has not seen it.
 CREATE TABLE sequence.erasures (
     tenant_id   uuid NOT NULL REFERENCES sequence.tenants,
     contact_id  uuid NOT NULL,
@@ -14,7 +14,7 @@ CALL postroad.wall('sequence.erasures');
 CREATE TABLE delivery.erasures (
     tenant_id   uuid NOT NULL,
     contact_id  uuid NOT NULL,
-    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    xid         xid8,
     told_at     timestamptz NOT NULL DEFAULT postroad.now(),
     erased_at   timestamptz,
     PRIMARY KEY (tenant_id, contact_id)
