@@ -16,6 +16,7 @@ COMMON = {
         "schedule": "postroad_scheduler",
         "tracking": "postroad_tracker",
     },
+    "erasures": {"delivery": "postroad_sender", "tracking": "postroad_tracker"},
     "hold": {"": "postroad_scheduler"},
 }
 """A service's package is called as its role; the common package's statements are run by those whose schema it is, or

@@ -1,16 +1,14 @@
 """What the ledger forgets of contacts that were erased."""
 
-from datetime import timedelta
 from typing import Final
 
 from asyncpg import Pool
 
-from postroad_common.amqp import Retry
 from postroad_common.contracts import ContactsErasedV1
 from postroad_common.db import queries, transaction
+from postroad_common.erasures import confirm, note
 
 _SQL: Final = queries("postroad_sender", "erasures")
-_AGAIN: Final = timedelta(seconds=1)
 
 
 async def erase(pool: Pool, message: ContactsErasedV1) -> None:
@@ -20,19 +18,10 @@ async def erase(pool: Pool, message: ContactsErasedV1) -> None:
     """
     tenant_id, people = message.tenant_id, [item.contact_id for item in message.items]
     addresses = [address for item in message.items for address in item.addresses]
+    if not await note(pool, "delivery", tenant_id, people):
+        return
     async with transaction(pool, tenant_id) as conn:
-        if not await conn.fetch(_SQL.left, tenant_id, people):
-            return
-        await conn.execute(_SQL.note, tenant_id, people)
-    async with transaction(pool, tenant_id) as conn:
-        dated = await conn.fetch(_SQL.date, tenant_id, people)
-    if dated:
-        # A statement that has begun may have no transaction id yet: it gets one within this time.
-        raise Retry("the erasure was noted just now", _AGAIN)
-    async with transaction(pool, tenant_id) as conn:
-        if await conn.fetch(_SQL.unseen, tenant_id, people):
-            raise Retry("a transaction runs that is older than the erasure", _AGAIN)
         await conn.execute(_SQL.blank_messages, tenant_id, people)
         await conn.execute(_SQL.delete_sources, tenant_id, people)
         await conn.execute(_SQL.unlink_bounced, tenant_id, addresses)
-        await conn.execute(_SQL.done, tenant_id, people)
+        await confirm(conn, "delivery", tenant_id, people)

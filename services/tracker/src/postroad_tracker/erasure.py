@@ -1,17 +1,15 @@
 """What the tracker forgets of contacts that were erased."""
 
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from asyncpg import Pool
 
-from postroad_common.amqp import Retry
 from postroad_common.contracts import ContactsErasedV1
 from postroad_common.db import queries, transaction
+from postroad_common.erasures import confirm, note
 
 _SQL: Final = queries("postroad_tracker", "erasures")
-_AGAIN: Final = timedelta(seconds=1)
 _STEP: Final = 500
 
 
@@ -23,25 +21,16 @@ async def erase(pool: Pool, message: ContactsErasedV1) -> None:
     tenant_id, people = message.tenant_id, [item.contact_id for item in message.items]
     ways = [enrollment_id for item in message.items for enrollment_id in item.enrollment_ids]
     addresses = [address for item in message.items for address in item.addresses]
+    if not await note(pool, "tracking", tenant_id, people):
+        return
     async with transaction(pool, tenant_id) as conn:
-        if not await conn.fetch(_SQL.left, tenant_id, people):
-            return
-        await conn.execute(_SQL.note, tenant_id, people)
-    async with transaction(pool, tenant_id) as conn:
-        dated = await conn.fetch(_SQL.date, tenant_id, people)
-    if dated:
-        # A statement that has begun may have no transaction id yet: it gets one within this time.
-        raise Retry("the erasure was noted just now", _AGAIN)
-    async with transaction(pool, tenant_id) as conn:
-        if await conn.fetch(_SQL.unseen, tenant_id, people):
-            raise Retry("a transaction runs that is older than the erasure", _AGAIN)
         await conn.execute(_SQL.delete_personal_data, tenant_id, people, ways, addresses)
         await conn.execute(_SQL.blank_events, tenant_id, people, ways)
         await conn.execute(_SQL.delete_engagement, tenant_id, people)
         await conn.execute(_SQL.unlink_stops, tenant_id, addresses)
     await _delete_raw_requests(pool, tenant_id, addresses)
     async with transaction(pool, tenant_id) as conn:
-        await conn.execute(_SQL.done, tenant_id, people)
+        await confirm(conn, "tracking", tenant_id, people)
 
 
 async def _delete_raw_requests(pool: Pool, tenant_id: UUID, addresses: list[str]) -> None:

@@ -1,28 +1,3 @@
--- name: note
--- Who is to be erased: from the commit on, events about them are stored without what names a person.
-INSERT INTO tracking.erasures (tenant_id, contact_id)
-SELECT $1, contact_id FROM unnest($2::uuid[]) AS contact_id ORDER BY contact_id
-ON CONFLICT DO NOTHING;
-
--- name: left
--- Those of them who are not erased yet.
-SELECT p.contact_id FROM unnest($2::uuid[]) AS p (contact_id)
-WHERE NOT EXISTS (SELECT FROM tracking.erasures e
-                  WHERE e.tenant_id = $1 AND e.contact_id = p.contact_id AND e.erased_at IS NOT NULL);
-
--- name: date
--- After the note has committed: which transaction is the next to begin.
-UPDATE tracking.erasures SET xid = pg_snapshot_xmax(pg_current_snapshot())
-WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]) AND xid IS NULL
-RETURNING contact_id;
-
--- name: unseen
--- Those of them whom a transaction may not have seen that began before and still runs. None of ours takes minutes; and
--- what was noted in another life of the database is older than all.
-SELECT contact_id FROM tracking.erasures
-WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[])
-  AND xid > pg_snapshot_xmin(pg_current_snapshot()) AND told_at > postroad.now() - interval '5 minutes';
-
 -- name: delete_personal_data
 -- $2 the contacts, $3 their enrollments, $4 their addresses.
 DELETE FROM tracking.event_personal_data
@@ -62,7 +37,3 @@ WITH step AS MATERIALIZED (
       AND EXISTS (SELECT FROM unnest($2::text[]) AS address WHERE strpos(s.body, address) > 0)
 )
 SELECT raw_request_id FROM step ORDER BY raw_request_id DESC LIMIT 1;
-
--- name: done
-UPDATE tracking.erasures SET erased_at = coalesce(erased_at, postroad.now())
-WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]);
