@@ -2,12 +2,14 @@
 
 Contacts are looked at in the order of their ids, in slices that grow: of all contacts, or of those that sources
 (indexes) name. A source with few contacts is read at once; those whose index is in the order of ids are sliced like
-the contacts themselves. Any other must be sorted for every page: one that is small at once, a large one only when the
-first contacts have not filled the page. So neither a common condition nor a rare one depends on what the planner
-believes.
+the contacts themselves. Any other must be sorted for every page, which waits until the first of all contacts have
+shown that the page will not be full soon. What is sorted is bounded: some contacts that the source names, found out at
+first, tell below which id a page's worth lies. So neither a common condition nor a rare one depends on what the
+planner believes.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,8 +47,9 @@ _SORTED_AT_ONCE: Final = 20_000
 _FIRST_SLICE: Final = 200
 _GROWTH: Final = 4
 _LARGEST_SLICE: Final = 200_000
-_LOOK_BEFORE_SORTING: Final = 1_000
 _SORTED_SLICE: Final = 10_000
+_RATHER_THAN_SORT: Final = 2_000
+"""Contacts that take about as long to look at as a source of 100,000 to sort."""
 _BEFORE_ALL: Final = UUID(int=0)
 
 
@@ -124,12 +127,49 @@ async def walk(work: Work, selection: Selection, *, after: UUID | None, limit: i
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """Where to look: at a few contacts, or at rows in slices, and after a while at others (then)."""
+class _InOrder:
+    """Rows that an index, or a short list, gives by contact_id."""
 
     rows: Sql
-    few: list[UUID] | None = None
-    then: Sql | None = None
+    """SELECT of s.contact_id, each once, that ends in a condition."""
+
+    def slice(self, after: UUID, size: int) -> tuple[Sql, UUID | None]:
+        """The first so many after a contact, in order; and the last contact that they go up to, None: no bound."""
+        following = sql(" AND s.contact_id > ", Bound(after, "uuid"), f" ORDER BY s.contact_id LIMIT {int(size)}")
+        return sql(self.rows, following), None
+
+
+@dataclass(frozen=True, slots=True)
+class _ToSort:
+    """Rows that must be sorted for every slice. known: some of them by contact_id, each once."""
+
+    source: Source
+    known: tuple[UUID, ...] = ()
+
+    def slice(self, after: UUID, size: int) -> tuple[Sql, UUID | None]:
+        """As _InOrder. What lies beyond `bound` need not be sorted."""
+        to = self.bound(after, size)
+        # OFFSET 0: the source's own index, where the planner may rather walk all contacts by id.
+        rows = sql(
+            _select([self.source]), " FROM (SELECT * FROM (", self.source.rows, ") r WHERE ", _beyond(after, to),
+            f" OFFSET 0) s ORDER BY s.contact_id LIMIT {int(size)}",
+        )  # fmt: skip
+        return rows, to
+
+    def bound(self, after: UUID, size: int) -> UUID | None:
+        """The contact up to which so many follow another, as far as they are known."""
+        place = bisect_right(self.known, after) + size - 1
+        return self.known[place] if place < len(self.known) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where to look; and what to sort if that does not promise to fill the page soon (then)."""
+
+    rows: _InOrder | _ToSort
+    then: _ToSort | None = None
+    at_once: bool = False
+    """They are few: one slice."""
 
 
 @dataclass(slots=True)
@@ -142,10 +182,8 @@ class _Search:
 
     async def run(self, after: UUID, limit: int) -> Found:
         way = await self._choose(after)
-        if way.few is not None:
-            ids = await self._among(way.few, after, limit)
-            return Found(ids, ids[-1] if len(ids) == limit else None)
-        rows, size, looked_at = way.rows, _FIRST_SLICE, 0
+        rows, then, looked_at = way.rows, way.then, 0
+        size = _FEW + 1 if way.at_once else _FIRST_SLICE
         if self.selection.condition is None:
             size = max(size, limit)
         found: list[UUID] = []
@@ -156,83 +194,81 @@ class _Search:
                 return Found(found, found[-1])
             if end is None or self._is_late():
                 return Found(found, end)
-            after, looked_at, size = end, looked_at + size, min(size * _GROWTH, _LARGEST_SLICE)
-            if way.then is not None and looked_at >= _LOOK_BEFORE_SORTING:
-                rows, size = way.then, max(size, _SORTED_SLICE)
+            after, looked_at = end, looked_at + size
+            if then is not None and _is_far(looked_at, len(found), limit):
+                size = max(_FIRST_SLICE, limit - len(found))
+                rows, then = await self._to_sort(then, after, size), None
+            else:
+                least = _SORTED_SLICE if isinstance(rows, _ToSort) else 0
+                size = min(max(size * _GROWTH, least), _LARGEST_SLICE)
 
-    async def _choose(self, after: UUID) -> "_Way":
+    async def _choose(self, after: UUID) -> _Way:
         """Where to look. Several sources in the order of ids are read side by side; what they have in common counts."""
-        sources, all_ = self.selection.sources, self._all_contacts
+        sources = self.selection.sources
         ordered = [source for source in sources if source.ordered]
         if not sources:
-            return _Way(all_)
+            return _Way(self._all_contacts)
         if len(sources) == 1 and ordered:
             return _Way(_common(ordered))
+        to_sort: list[_ToSort] = []
         for source in sources:
-            first = sql("SELECT s.contact_id FROM (", source.rows, ") s")
-            if source.ordered:
-                first = sql(first, " WHERE s.contact_id > ", Bound(after, "uuid"), " ORDER BY s.contact_id")
-            ids = await self._ids(sql(first, f" LIMIT {_FEW + 1}"))
-            if len(ids) <= _FEW:
-                return _Way(all_, few=sorted(set(ids)))
-        unordered = [source for source in sources if not source.ordered]
-        for source in unordered:
-            counted = sql("SELECT count(*) FROM (SELECT FROM (", source.rows, f") s LIMIT {_SORTED_AT_ONCE + 1}) s")
-            text, arguments = rendered(counted)
-            if await self.work.conn.fetchval(text, *arguments) <= _SORTED_AT_ONCE:
-                return _Way(_sorted(source))
+            some = await self._ids(_some_in_order(source, after) if source.ordered else _some(source))
+            if len(some) <= _FEW:
+                return _Way(_listed(some), at_once=True)
+            if not source.ordered:
+                to_sort.append(_ToSort(source, _distinct(some)))
+        if len(sources) > 1:
+            for rows in to_sort:
+                if await self._is_small(rows.source):
+                    return _Way(rows)
         if ordered:
             return _Way(_common(ordered))
-        return _Way(all_, then=_sorted(unordered[0]))
+        return _Way(self._all_contacts, then=to_sort[0])
 
-    async def _among(self, ids: Sequence[UUID], after: UUID, limit: int) -> list[UUID]:
-        return await self._ids(
-            sql(
-                "SELECT c.contact_id FROM sequence.contacts c WHERE c.tenant_id = ",
-                self.selection.tenant,
-                " AND c.contact_id = ANY (",
-                Bound([one for one in ids if one > after], "uuid[]"),
-                ") AND ",
-                self._condition,
-                f" ORDER BY c.contact_id LIMIT {int(limit)}",
-            )
-        )
+    async def _to_sort(self, rows: _ToSort, after: UUID, size: int) -> _InOrder | _ToSort:
+        """With a bound for the first slice; or listed, when few are left."""
+        if rows.bound(after, size) is not None:
+            return rows
+        some = await self._ids(_some_beyond(rows.source, after))
+        return _listed(some) if len(some) <= _FEW else _ToSort(rows.source, _distinct(some))
 
-    async def _slice(self, rows: Sql, after: UUID, size: int, limit: int) -> tuple[list[UUID], UUID | None]:
+    async def _is_small(self, source: Source) -> bool:
+        """Whether it is rather sorted than left to others."""
+        counted = sql("SELECT count(*) FROM (SELECT FROM (", source.rows, f") s LIMIT {_SORTED_AT_ONCE + 1}) s")
+        text, arguments = rendered(counted)
+        return bool(await self.work.conn.fetchval(text, *arguments) <= _SORTED_AT_ONCE)
+
+    async def _slice(
+        self, rows: _InOrder | _ToSort, after: UUID, size: int, limit: int
+    ) -> tuple[list[UUID], UUID | None]:
         """Those in the next slice that are meant; and if there were too few, its last contact, unless that is the last.
 
-        One statement, so that both have seen the same rows.
+        One statement that reads its rows once and no further than needed, so that both have seen the same.
         """
-        text, arguments = rendered(
-            sql(
-                "WITH meant AS MATERIALIZED (SELECT k.contact_id FROM (",
-                rows,
-                _following(after),
-                f" LIMIT {int(size)}) k",
-                # OFFSET 0: one look-up for each contact, in their order, until there are enough; a join may read all.
-                " CROSS JOIN LATERAL (SELECT * FROM sequence.contacts c WHERE c.tenant_id = ",
-                self.selection.tenant,
-                " AND c.contact_id = k.contact_id OFFSET 0) c WHERE ",
-                self._condition,
-                f" ORDER BY k.contact_id LIMIT {int(limit)})",
-                " SELECT contact_id, false AS is_end FROM meant UNION ALL SELECT last.contact_id, true FROM (",
-                rows,
-                _following(after),
-                f" OFFSET {int(size) - 1} LIMIT 1) last",
-                " WHERE (SELECT count(*) FROM meant) < ",
-                Bound(limit, "integer"),
-            )
-        )
-        found = await self.work.conn.fetch(text, *arguments)
-        return [row[0] for row in found if not row["is_end"]], next((row[0] for row in found if row["is_end"]), None)
+        slice_, to = rows.slice(after, size)
+        statement = sql(
+            "SELECT contact_id, is_meant, is_end FROM (SELECT k.contact_id, ", self._is_meant, " AS is_meant,",
+            f" row_number() OVER (ORDER BY k.contact_id) = {int(size)} AS is_end FROM (", slice_,
+            f") k) looked_at WHERE is_meant OR is_end ORDER BY contact_id LIMIT {int(limit)}",
+        )  # fmt: skip
+        text, arguments = rendered(statement)
+        looked_at = await self.work.conn.fetch(text, *arguments)
+        end = looked_at[-1]["contact_id"] if looked_at and looked_at[-1]["is_end"] else to
+        return [row["contact_id"] for row in looked_at if row["is_meant"]], end
 
     @property
-    def _condition(self) -> Sql:
-        return self.selection.condition or sql("true")
+    def _is_meant(self) -> Sql:
+        """Whether k is; OFFSET 0 keeps it a look-up for each contact, as joined the planner may read all."""
+        if self.selection.condition is None:
+            return sql("true")
+        return sql(
+            "EXISTS (SELECT FROM sequence.contacts c WHERE c.tenant_id = ", self.selection.tenant,
+            " AND c.contact_id = k.contact_id AND ", self.selection.condition, " OFFSET 0)",
+        )  # fmt: skip
 
     @property
-    def _all_contacts(self) -> Sql:
-        return sql("SELECT s.contact_id FROM sequence.contacts s WHERE s.tenant_id = ", self.selection.tenant)
+    def _all_contacts(self) -> _InOrder:
+        return _InOrder(sql("SELECT s.contact_id FROM sequence.contacts s WHERE s.tenant_id = ", self.selection.tenant))
 
     async def _ids(self, statement: Sql) -> list[UUID]:
         text, arguments = rendered(statement)
@@ -242,25 +278,55 @@ class _Search:
         return asyncio.get_running_loop().time() > self.deadline
 
 
-def _common(sources: Sequence[Source]) -> Sql:
+def _is_far(looked_at: int, found: int, limit: int) -> bool:
+    """Whether it takes many more contacts to find the others, at the rate at which these were found."""
+    return (limit - found) * looked_at > found * _RATHER_THAN_SORT
+
+
+def _common(sources: Sequence[Source]) -> _InOrder:
     """The contacts that all of the sources name, each once."""
     rows = sql(_select(sources), " FROM (", sources[0].rows, ") s")
     for number, source in enumerate(sources[1:]):
         rows = sql(rows, " JOIN (", source.rows, f") s{number} ON s{number}.contact_id = s.contact_id")
-    return sql(rows, " WHERE true")
+    return _InOrder(sql(rows, " WHERE true"))
 
 
-def _sorted(source: Source) -> Sql:
-    """The contacts that a source names, by its own index: without OFFSET 0 the planner may rather walk all by id."""
-    return sql(_select([source]), " FROM (SELECT * FROM (", source.rows, ") r OFFSET 0) s WHERE true")
+def _listed(ids: Sequence[UUID]) -> _InOrder:
+    once = Bound(_distinct(ids), "uuid[]")
+    return _InOrder(sql("SELECT s.contact_id FROM unnest(", once, ") s (contact_id) WHERE true"))
+
+
+def _distinct(ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    return tuple(sorted(set(ids)))
+
+
+def _some(source: Source) -> Sql:
+    """Contacts that a source names, in no order: all if they are few, else more than that; as the next two."""
+    return sql("SELECT s.contact_id FROM (", source.rows, f") s LIMIT {_FEW + 1}")
+
+
+def _some_in_order(source: Source, after: UUID) -> Sql:
+    """The first after another."""
+    following = sql(" WHERE s.contact_id > ", Bound(after, "uuid"), f" ORDER BY s.contact_id LIMIT {_FEW + 1}")
+    return sql("SELECT s.contact_id FROM (", source.rows, ") s", following)
+
+
+def _some_beyond(source: Source, after: UUID) -> Sql:
+    """Any after another. MATERIALIZED: read lazily, but planned as if all were read, by the source's own index."""
+    return sql(
+        "WITH s AS MATERIALIZED (SELECT r.contact_id FROM (", source.rows, ") r WHERE ", _beyond(after),
+        ") SELECT s.contact_id FROM s", f" LIMIT {_FEW + 1}",
+    )  # fmt: skip
+
+
+def _beyond(after: UUID, to: UUID | None = None) -> Sql:
+    """After one contact, up to another. IS TRUE: looked at row by row, and no reason to use an index by id."""
+    upper = sql() if to is None else sql(" AND r.contact_id <= ", Bound(to, "uuid"))
+    return sql("(r.contact_id > ", Bound(after, "uuid"), upper, ") IS TRUE")
 
 
 def _select(sources: Sequence[Source]) -> str:
     return f"SELECT {'' if all(source.once for source in sources) else 'DISTINCT '}s.contact_id"
-
-
-def _following(after: UUID) -> Sql:
-    return sql(" AND s.contact_id > ", Bound(after, "uuid"), " ORDER BY s.contact_id")
 
 
 def _parsed(filter_: str) -> Node:
