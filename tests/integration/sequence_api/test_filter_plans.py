@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from postroad_common.db import create_pool, transaction
 from postroad_sequence_api.context import Work
 from postroad_sequence_api.models.contacts import ContactPick
 from postroad_sequence_api.services import contacts, selection
+from postroad_stack import eventually
 from postroad_stack.databases import Database
 from postroad_stack.pytest_plugin import run
 
@@ -72,7 +74,24 @@ class Meddling:
 
 @pytest.fixture(scope="module")
 def crowd(module_database: Database) -> tuple[Database, UUID]:
-    return module_database, run(populate(module_database.admin_dsn, PEOPLE))
+    async def settle() -> UUID:
+        tenant_id = await populate(module_database.admin_dsn, PEOPLE)
+        admin = await asyncpg.connect(module_database.admin_dsn)
+        await eventually(partial(all_visible, admin), reason="somebody's snapshot is older than the contacts")
+        await admin.close()
+        return tenant_id
+
+    return module_database, run(settle())
+
+
+async def all_visible(admin: asyncpg.Connection) -> bool:
+    """Vacuum; whether that has let indexes answer alone, which an analysis in the background may hinder."""
+    await admin.execute("VACUUM sequence.contacts, sequence.contact_values")
+    whole = await admin.fetchval(
+        "SELECT bool_and(relallvisible = relpages) FROM pg_class"
+        " WHERE oid IN ('sequence.contacts'::regclass, 'sequence.contact_values'::regclass)"
+    )
+    return bool(whole)
 
 
 def scans(node: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
