@@ -39,7 +39,7 @@ async def acceptance_services(running_crew: Crew) -> Crew:
     return running_crew
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def running_crew(
     stack: Stack, vhost_supply: VhostSupply, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Crew]:

@@ -59,11 +59,13 @@ POINTS = (
 )
 #: Left to `make prove`: what is durable is nearly what it is at a point that stays.
 FULL_SIZE_ONLY = (
+    "sender.claimed",
     "sender.received",
     "sender.gated",
     "sender.mail_sent",
     "sender.settled_published",
     "scheduler.taken_up",
+    "scheduler.claimed",
     "scheduler.marked",
     "scheduler.settle_committed",
     "api.committed",

@@ -3,6 +3,7 @@
 import aio_pika
 import asyncpg
 import pytest
+from yarl import URL
 from pamqp.common import FieldTable
 
 from postroad_stack import Stack, eventually
@@ -69,9 +70,12 @@ async def test_a_vhost_stays_until_it_is_given_back(stack: Stack) -> None:
     try:
         kept = await supply.take()
         for _ in range(4):
-            supply.give_back(await supply.take())
+            given_back = await supply.take()
+            await supply.give_back(given_back)
         connection = await aio_pika.connect(kept)
         assert not connection.is_closed
         await connection.close()
+        for url, there in ((kept, "true"), (given_back, "false")):
+            assert there in await stack.rabbitmq.ctl("eval", f'rabbit_vhost:exists(<<"{URL(url).name}">>).')
     finally:
         await supply.aclose()

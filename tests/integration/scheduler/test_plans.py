@@ -57,6 +57,8 @@ async def fill(database: Database) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     async with asyncpg.create_pool(database.dsn("postroad_scheduler"), min_size=0) as pool:
         sequence = await (depot := Depot(admin, pool)).sequence(await depot.tenant(), timedelta(days=1))
+    # The keys of these rows hold by how they are made: looking each of them up takes half of the time.
+    await admin.execute("SET session_replication_role = replica")
     await admin.execute(
         "INSERT INTO sequence.contacts (tenant_id, contact_id, email)"
         " SELECT $1, gen_random_uuid(), n || '@recipient.example' FROM generate_series(1, $2) AS n",

@@ -14,8 +14,11 @@ import pytest
 import pytest_asyncio
 
 from postroad_common.sealing import KeyRing
-from postroad_stack.databases import Database
+from postroad_stack.databases import Database, clone, drop
 from postroad_stack.process import Process
+from postroad_stack.pytest_plugin import run
+from postroad_stack.servers import Stack
+from postroad_stack.vhosts import VhostSupply
 
 from .town import Town, Tracker, listening_port
 
@@ -54,21 +57,38 @@ class Trackers:
 
 @pytest.fixture(scope="module")
 def trackers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trackers]:
+    """For trackers of a test's own."""
     started = Trackers(tmp_path_factory.mktemp("trackers"))
     yield started
     started.stop()
 
 
-@pytest.fixture(scope="module")
-def tracker(trackers: Trackers, module_database: Database, module_vhost: str) -> Tracker:
-    """One tracker for the tests of a module: each of them has tenants of its own."""
-    return trackers.start(module_database.dsn("postroad_tracker"), module_vhost)
+@pytest.fixture(scope="package")
+def town_database(stack: Stack, template_database: Database) -> Iterator[Database]:
+    own = run(clone(stack.postgres.dsn, template_database))
+    yield own
+    run(drop(stack.postgres.dsn, own))
+
+
+@pytest.fixture(scope="package")
+def town_vhost(vhost_supply: VhostSupply) -> Iterator[str]:
+    url = run(vhost_supply.take())
+    yield url
+    run(vhost_supply.give_back(url))
+
+
+@pytest.fixture(scope="package")
+def tracker(town_database: Database, town_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracker]:
+    """One tracker for all tests that need no other: each of them has tenants of its own."""
+    started = Trackers(tmp_path_factory.mktemp("tracker"))
+    yield started.start(town_database.dsn("postroad_tracker"), town_vhost)
+    started.stop()
 
 
 @pytest_asyncio.fixture
-async def town(module_database: Database, tracker: Tracker) -> AsyncIterator[Town]:
+async def town(town_database: Database, tracker: Tracker) -> AsyncIterator[Town]:
     """A town to put tenants into, and a client of the tracker."""
-    admin = await asyncpg.connect(module_database.admin_dsn)
+    admin = await asyncpg.connect(town_database.admin_dsn)
     async with httpx.AsyncClient(base_url=tracker.url, timeout=30) as http:
         yield Town(admin, http, KeyRing.parse(KEYS))
     await admin.close()

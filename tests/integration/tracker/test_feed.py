@@ -44,15 +44,15 @@ class Follower:
 
 
 @pytest_asyncio.fixture
-async def readers(module_database: Database) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(module_database.dsn("postroad_sequence_api"), application_name="follower", max_size=2)
+async def readers(town_database: Database) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(town_database.dsn("postroad_sequence_api"), application_name="follower", max_size=2)
     yield pool
     await pool.close()
 
 
 @pytest_asyncio.fixture
-async def writers(module_database: Database) -> AsyncIterator[asyncpg.Pool]:
-    pool = await create_pool(module_database.dsn("postroad_tracker"), application_name="feed-writers", max_size=6)
+async def writers(town_database: Database) -> AsyncIterator[asyncpg.Pool]:
+    pool = await create_pool(town_database.dsn("postroad_tracker"), application_name="feed-writers", max_size=6)
     yield pool
     await pool.close()
 
@@ -98,7 +98,7 @@ async def test_an_event_that_commits_late_is_not_missed_by_who_is_past_its_time(
 
 
 async def test_the_follower_misses_what_takes_its_place_before_it_may_commit(
-    town: Town, readers: asyncpg.Pool, module_database: Database
+    town: Town, readers: asyncpg.Pool, town_database: Database
 ) -> None:
     """Planted: a writer that takes its place before it commits, and holds nobody up."""
     tenant_id = (await town.tenant()).tenant_id
@@ -113,7 +113,7 @@ async def test_the_follower_misses_what_takes_its_place_before_it_may_commit(
             position,
         )
 
-    other = await asyncpg.connect(module_database.admin_dsn)
+    other = await asyncpg.connect(town_database.admin_dsn)
     async with other.transaction():
         await insert(other, 1)
         await insert(town.admin, 2)

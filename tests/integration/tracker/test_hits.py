@@ -125,7 +125,7 @@ async def test_token_under_one_tenant_with_a_message_of_another_is_about_nobody(
     assert await hits(town, mill.tenant_id) == [("opened", theirs.message_id)], "the message under its own tenant"
 
 
-async def test_deferred_hit_that_the_broker_gives_many_times_is_stored_once(town: Town, module_vhost: str) -> None:
+async def test_deferred_hit_that_the_broker_gives_many_times_is_stored_once(town: Town, town_vhost: str) -> None:
     mill = await town.tenant()
     mail = await town.mail(mill)
     at = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -134,7 +134,7 @@ async def test_deferred_hit_that_the_broker_gives_many_times_is_stored_once(town
         for kind, url in (("open", None), ("click", URL))
     ]
     message = TrackingHitsV1(tenant_id=mill.tenant_id, items=tuple(hits_))
-    async with await Broker.connect(module_vhost, name="test") as broker:
+    async with await Broker.connect(town_vhost, name="test") as broker:
         await broker.publish_all([message] * 20)
 
         async def all_taken() -> bool:

@@ -27,14 +27,14 @@ from .town import Mail, Tenant, Town
 
 
 @pytest_asyncio.fixture
-async def heard(tracker: object, module_vhost: str) -> AsyncIterator[list[Message]]:
+async def heard(tracker: object, town_vhost: str) -> AsyncIterator[list[Message]]:
     """What arrives at the scheduler's, the sender's and sequence-api's queues."""
     messages: list[Message] = []
 
     async def hear(delivery: Delivery) -> None:
         messages.append(delivery.message)
 
-    async with await Broker.connect(module_vhost, name="listener") as broker:
+    async with await Broker.connect(town_vhost, name="listener") as broker:
         consumers = [
             Consumer(broker, QUEUES[name], hear, prefetch=10, concurrency=1)
             for name in ("scheduler.signals", "sender.evidence", "sequence-api.webhooks")

@@ -112,7 +112,7 @@ def vhost(vhost_supply: VhostSupply) -> Iterator[str]:
     """AMQP address of a vhost that no other test uses."""
     url = run(vhost_supply.take())
     yield url
-    vhost_supply.give_back(url)
+    run(vhost_supply.give_back(url))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def module_vhost(vhost_supply: VhostSupply) -> Iterator[str]:
     """AMQP address of a vhost for the tests of one module: declaring a whole topology takes a second."""
     url = run(vhost_supply.take())
     yield url
-    vhost_supply.give_back(url)
+    run(vhost_supply.give_back(url))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
