@@ -4,6 +4,7 @@ BIN := .venv/bin
 STACK := $(BIN)/postroad-stack run --
 PYTEST := $(BIN)/python -m pytest
 TESTS := tests/acceptance tests/integration tests/architecture tests/unit
+ALONE := tests/acceptance
 IN_PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) clients/python/generator $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
 SEED ?= $(shell date +%s)
@@ -23,11 +24,11 @@ demo: setup ## Start everything and play a sequence with its recipients; ARGS=--
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## The proofs at reduced size, with real servers
-	@$(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not prove and not alone" $(TESTS) && $(PYTEST) -m "not prove and alone" $(TESTS)'
+	@$(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not prove and not alone" $(TESTS) && $(PYTEST) -m "not prove and alone" $(ALONE)'
 
 prove: setup ## All proofs at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) -m alone $(TESTS)'
+	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) -m alone $(ALONE)'
 
 docker-test: setup ## The image and docker-compose.yml on this machine's engine, with the demo's player
 	@$(PYTEST) -rs -s --durations=0 tests/acceptance/test_docker.py

@@ -14,6 +14,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     group: dict[str, str] = {}
     for item in items:
         module = item.nodeid.partition("::")[0]
+        if item.get_closest_marker("alone") and not module.startswith("tests/acceptance/"):
+            raise pytest.UsageError(f"{item.nodeid}: `make test` looks for tests that run alone in tests/acceptance")
         dear = next((name for name in DEAR if name in getattr(item, "fixturenames", ())), None)
         group[module] = dear or group.get(module, module)
     for item in items:
