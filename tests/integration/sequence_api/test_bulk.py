@@ -86,7 +86,7 @@ async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tell
     database: Database, vhost: str, tmp_path: Path, way: str
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
-    kill = f"job.chunk_committed:{PEOPLE // 1000}"
+    kill = f"job.chunk_committed:{PEOPLE // 3000}"
     async with start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL=kill, **QUICK) as first:
         tenant, sequence, crowd = await begun(first, vhost, admin, way)
         assert await first.wait(timeout=300) == -9

@@ -1,13 +1,13 @@
 """Enrollments: begun in bulk, and each paused, resumed or stopped by its intent."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
 
-from postroad_common.contracts import EnrollmentCreated, EnrollmentsCreatedV1
+from postroad_common.contracts import EnrollmentsCreatedV1
 from postroad_common.db import queries
 from postroad_common.ids import new_id
 from postroad_common.telemetry import current_traceparent
@@ -21,26 +21,35 @@ from postroad_sequence_api.models.enrollments import (
     EnrollmentPick,
     EnrollNew,
     EnrollResult,
+    Result,
 )
 from postroad_sequence_api.services import stops
 from postroad_sequence_api.services.sequences import ITEMS_PER_MESSAGE, tell_scheduler
 from postroad_sequence_api.services.stops import Intent, Pending, Subject
+
+T = TypeVar("T")
 
 _SQL: Final = queries("postroad_sequence_api", "enrollments")
 _SEQUENCES: Final = queries("postroad_sequence_api", "sequences")
 _ENDED: Final = frozenset({"completed", "replied", "bounced", "unenrolled", "failed"})
 
 
+class Outcome(NamedTuple):
+    """What became of one contact; enrollment_id is the new one, or the one that is already active."""
+
+    contact_id: UUID
+    result: Result
+    enrollment_id: UUID | None
+
+
 async def enroll(work: Work, sequence_id: UUID, new: EnrollNew) -> Enrolled:
     """Enroll contacts in the active version; a contact that already runs in the sequence is left as it is."""
     version = await open_version(work, sequence_id)
-    results: list[EnrollResult] = []
-    # In one order, so that two calls with the same contacts wait for each other and do not lock each other out.
-    for chunk in _chunks(sorted(set(new.contact_ids))):
-        results += await enroll_some(work, sequence_id, version, chunk)
-    asked = {contact_id: place for place, contact_id in enumerate(new.contact_ids)}
-    results.sort(key=lambda result: asked[result.contact_id])
-    return Enrolled(sequence_id=sequence_id, version=version, counts=_counts(results), results=tuple(results))
+    found = await enroll_all(work, sequence_id, version, new.contact_ids)
+    # A contact named twice stands where it was named last.
+    named = reversed(dict.fromkeys(reversed(new.contact_ids)))
+    results = tuple(EnrollResult(**found[id_]._asdict()) for id_ in named)
+    return Enrolled(sequence_id=sequence_id, version=version, counts=_counts(results), results=results)
 
 
 async def get(work: Work, enrollment_id: UUID) -> Enrollment:
@@ -119,43 +128,54 @@ async def open_version(work: Work, sequence_id: UUID) -> int:
     return version
 
 
-async def enroll_some(work: Work, sequence_id: UUID, version: int, ids: Sequence[UUID]) -> list[EnrollResult]:
-    """Enroll up to 500 different contacts, whose ids are in order, in a version that is open."""
+async def enroll_all(work: Work, sequence_id: UUID, version: int, ids: Iterable[UUID]) -> dict[UUID, Outcome]:
+    """Enroll contacts in a version that is open; what became of each, once.
+
+    In the order of their ids, so that two who enroll the same contacts wait for each other and do not lock each other
+    out.
+    """
     traceparent = current_traceparent()
-    rows = await work.all(_SQL.enroll, sequence_id, version, ids, [new_id() for _ in ids], traceparent)
-    items = tuple(
-        EnrollmentCreated(enrollment_id=row["enrollment_id"], contact_id=row["contact_id"], traceparent=traceparent)
-        for row in rows
-        if row["enrollment_id"] is not None
+    rows: list[Record] = []
+    for chunk in _chunks(sorted(set(ids))):
+        rows += await work.all(_SQL.enroll, sequence_id, version, chunk, [new_id() for _ in chunk], traceparent)
+    begun = [row for row in rows if row["enrollment_id"] is not None]
+    await work.say(*(_created(work.tenant_id, sequence_id, version, some, traceparent) for some in _chunks(begun)))
+    return await _outcomes(work, sequence_id, rows)
+
+
+def _created(
+    tenant_id: UUID, sequence_id: UUID, version: int, rows: Iterable[Record], traceparent: str | None
+) -> EnrollmentsCreatedV1:
+    # Validated as a whole: a model made for each contact takes longer.
+    return EnrollmentsCreatedV1.model_validate(
+        {
+            "tenant_id": tenant_id,
+            "sequence_id": sequence_id,
+            "version": version,
+            "items": tuple(
+                {"enrollment_id": row["enrollment_id"], "contact_id": row["contact_id"], "traceparent": traceparent}
+                for row in rows
+            ),
+        }
     )
-    if items:
-        await work.say(
-            EnrollmentsCreatedV1(tenant_id=work.tenant_id, sequence_id=sequence_id, version=version, items=items)
-        )
-    return await _results(work, sequence_id, ids, rows)
 
 
-async def _results(work: Work, sequence_id: UUID, ids: Sequence[UUID], rows: Sequence[Record]) -> list[EnrollResult]:
-    found = {row["contact_id"]: row for row in rows}
+async def _outcomes(work: Work, sequence_id: UUID, rows: Sequence[Record]) -> dict[UUID, Outcome]:
     active = [row["contact_id"] for row in rows if row["result"] == "already_active"]
     held = await work.all(_SQL.holders_of_slots, sequence_id, active) if active else ()
-    holder = {row["contact_id"]: row["enrollment_id"] for row in held}
-    return [
-        EnrollResult(
-            contact_id=id_,
-            result=found[id_]["result"],
-            enrollment_id=found[id_]["enrollment_id"] or holder.get(id_),
-        )
-        for id_ in ids
-    ]
+    holders = {row["contact_id"]: row["enrollment_id"] for row in held}
+    return {
+        contact_id: Outcome(contact_id, result, enrollment_id or holders.get(contact_id))
+        for contact_id, enrollment_id, result in rows
+    }
 
 
 def _counts(results: Sequence[EnrollResult]) -> EnrollCounts:
     return EnrollCounts(**Counter[str](result.result for result in results))
 
 
-def _chunks(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
-    return [ids[start : start + ITEMS_PER_MESSAGE] for start in range(0, len(ids), ITEMS_PER_MESSAGE)]
+def _chunks(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + ITEMS_PER_MESSAGE] for start in range(0, len(items), ITEMS_PER_MESSAGE)]
 
 
 async def _lock(work: Work, enrollment_id: UUID) -> Record:

@@ -1,7 +1,9 @@
 -- name: enroll
 -- Up to 500 contacts at once. A contact takes its slot, in the order of its id, or has one.
 -- Whoever deletes or erases one of them waits, or has done so before.
-WITH known AS (
+WITH clock AS MATERIALIZED (
+    SELECT postroad.now() AS at  -- asked once: as the columns' defaults it is called twice for each row
+), known AS (
     SELECT contact_id, email
     FROM sequence.contacts
     WHERE tenant_id = $1 AND contact_id = ANY ($4::uuid[])
@@ -24,9 +26,10 @@ WITH known AS (
     ON CONFLICT DO NOTHING
     RETURNING contact_id, enrollment_id
 ), enrolled AS (
-    INSERT INTO sequence.enrollments (tenant_id, enrollment_id, sequence_id, version, contact_id, traceparent)
-    SELECT $1, enrollment_id, $2, $3, contact_id, $6
-    FROM slots
+    INSERT INTO sequence.enrollments
+        (tenant_id, enrollment_id, sequence_id, version, contact_id, traceparent, intent_at, created_at)
+    SELECT $1, s.enrollment_id, $2, $3, s.contact_id, $6, clock.at, clock.at
+    FROM slots s, clock
     RETURNING enrollment_id, contact_id
 )
 SELECT w.contact_id, e.enrollment_id,

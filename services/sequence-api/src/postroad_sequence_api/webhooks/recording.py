@@ -33,7 +33,9 @@ class Recorder:
         """Record one message; at no cost for a tenant that subscribes to none of it."""
         message = delivery.message
         wanted = await self._wanted.of(message.tenant_id)
-        told = [one for one in happenings(message) if wanted and (one.type in wanted or ALL in wanted)]
+        if not wanted:
+            return
+        told = [one for one in happenings(message) if one.type in wanted or ALL in wanted]
         if not told:
             return
         async with transaction(self._pool, message.tenant_id) as conn:
