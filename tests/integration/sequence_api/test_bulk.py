@@ -92,7 +92,9 @@ async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tell
         assert await first.wait(timeout=300) == -9
     standing = await admin.fetchrow("SELECT * FROM sequence.jobs")
     assert standing is not None
-    assert 0 < standing["done"] < standing["total"], "the kill came on the way"
+    assert standing["done"] > 0, "the kill came on the way"
+    # A filter that means more than are counted has no total before the last chunk.
+    assert standing["total"] is None or standing["done"] < standing["total"], "the kill came on the way"
     async with start(database, vhost, tmp_path / "second", **QUICK) as second, httpx.AsyncClient(timeout=60) as http:
         tenant.api = await api_of(second, http, vhost)
         ended = await tenant.until_imported(str(standing["job_id"]))
