@@ -3,8 +3,8 @@
 import aio_pika
 import asyncpg
 import pytest
-from yarl import URL
 from pamqp.common import FieldTable
+from yarl import URL
 
 from postroad_stack import Stack, eventually
 from postroad_stack.databases import ROLES, Database, clone, drop
