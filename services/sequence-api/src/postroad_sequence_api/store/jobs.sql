@@ -157,9 +157,15 @@ WHERE tenant_id = $1 AND job_id = $2 AND number IN (
 RETURNING number;
 
 -- name: delete_job_contacts
+-- The first so many, as a range of the index: joined by their ids, they are compared each with each while the table has
+-- no statistics.
 DELETE FROM sequence.job_contacts
-WHERE tenant_id = $1 AND job_id = $2 AND contact_id IN (
-    SELECT contact_id FROM sequence.job_contacts WHERE tenant_id = $1 AND job_id = $2 ORDER BY contact_id LIMIT $3)
+WHERE tenant_id = $1 AND job_id = $2 AND contact_id <= (
+    SELECT contact_id FROM (
+        SELECT contact_id FROM sequence.job_contacts WHERE tenant_id = $1 AND job_id = $2 ORDER BY contact_id LIMIT $3
+    ) AS first
+    ORDER BY contact_id DESC
+    LIMIT 1)
 RETURNING contact_id;
 
 -- name: delete_report
