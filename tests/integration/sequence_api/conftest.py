@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import aio_pika
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -24,6 +23,7 @@ from .house import (
     CreateTenant,
     Listener,
     Tenant,
+    http_client,
     new_tenant,
     own_database,
     running_api,
@@ -46,14 +46,16 @@ def api_vhost(vhost_supply: VhostSupply) -> str:
 def api_process(
     api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, str]]:
-    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("api") / "log") as running:
+    """Jobs of several chunks are given back and claimed again."""
+    settings = {"POSTROAD_SEQUENCE_API_JOB_SLICE_SECONDS": "0.05"}
+    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("api") / "log", **settings) as running:
         yield running
 
 
 @pytest_asyncio.fixture
 async def api(api_process: tuple[Process, str], api_vhost: str) -> AsyncIterator[Api]:
     process, url = api_process
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with http_client(base_url=url) as http:
         yield Api(process, http, api_vhost)
 
 
@@ -76,7 +78,7 @@ def second_process(
 async def second_api(second_process: tuple[Process, str], api_vhost: str) -> AsyncIterator[Api]:
     """Another process on the same database, with a low limit and an origin that may call it."""
     process, url = second_process
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with http_client(base_url=url) as http:
         yield Api(process, http, api_vhost)
 
 
@@ -106,6 +108,18 @@ def create_tenant(api: Api, admin: asyncpg.Connection) -> CreateTenant:
 @pytest_asyncio.fixture
 async def tenant(api: Api, admin: asyncpg.Connection) -> Tenant:
     return await new_tenant(api, admin)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_tenant(
+    api_process: tuple[Process, str], api_vhost: str, api_database: Database
+) -> AsyncIterator[Tenant]:
+    """A tenant that the tests of a module share, on the module's loop: for those that change nothing of it."""
+    process, url = api_process
+    connection = await asyncpg.connect(api_database.admin_dsn)
+    async with http_client(base_url=url) as http:
+        yield await new_tenant(Api(process, http, api_vhost), connection)
+    await connection.close()
 
 
 @pytest_asyncio.fixture

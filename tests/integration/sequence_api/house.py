@@ -7,8 +7,8 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,11 @@ def running_api(database: Database, amqp_url: str, log: Path, **settings: str) -
         yield process, f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
     finally:
         asyncio.run(process.kill())
+
+
+def http_client(*, base_url: str = "", timeout: float = 30) -> httpx.AsyncClient:
+    """A client of our own servers: to read the machine's certificates takes it longer than a whole test's requests."""
+    return httpx.AsyncClient(base_url=base_url, timeout=timeout, verify=False)
 
 
 async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:
@@ -464,6 +469,23 @@ async def new_tenant(api: Api, admin: asyncpg.Connection, name: str = "Acme") ->
     assert response.status_code == 201, response.text
     made = response.json()
     return Tenant(api, admin, UUID(made["tenant"]["id"]), made["api_key"]["key"])
+
+
+@asynccontextmanager
+async def held(tenant: Tenant, email: str) -> AsyncIterator[None]:
+    """Whoever would write this contact waits meanwhile, for at most 10 s: an import, and its process's other jobs."""
+    lock = "SELECT contact_id FROM sequence.contacts WHERE tenant_id = $1 AND email = $2 FOR UPDATE"
+    async with tenant.admin.transaction():
+        assert await tenant.admin.fetchval(lock, tenant.tenant_id, email)
+        yield
+
+
+async def until_somebody_waits(tenant: Tenant) -> None:
+    """For what the tenant's administrator holds."""
+    waiting = (
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+    )
+    await eventually(lambda: tenant.admin.fetchval(waiting), timeout=60, reason="somebody waits")
 
 
 async def in_pages(tenant: Tenant, path: str) -> list[Any]:

@@ -10,14 +10,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 import pytest
 
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.process import Process
 
-from .house import Imported, Tenant, api_of, csv_of, new_tenant, start
+from .house import (
+    CreateTenant,
+    Imported,
+    Tenant,
+    api_of,
+    csv_of,
+    held,
+    http_client,
+    new_tenant,
+    start,
+    until_somebody_waits,
+)
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 100_000 if FULL else 3_200
@@ -83,20 +93,20 @@ async def enrolled_in(tenant: Tenant, sequence: Any) -> dict[str, str]:
 @pytest.mark.parametrize("way", ["filter", pytest.param("file", marks=pytest.mark.prove)])
 @pytest.mark.timeout(900 if FULL else 120)
 async def test_a_bulk_enrollment_killed_on_the_way_enrolls_nobody_twice_and_tells_of_everybody(
-    database: Database, vhost: str, tmp_path: Path, way: str
+    database: Database, api_vhost: str, tmp_path: Path, way: str
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     kill = f"job.chunk_committed:{PEOPLE // 3000}"
-    async with start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL=kill, **QUICK) as first:
-        tenant, sequence, crowd = await begun(first, vhost, admin, way)
+    async with start(database, api_vhost, tmp_path / "first", POSTROAD_FAULT_KILL=kill, **QUICK) as first:
+        tenant, sequence, crowd = await begun(first, api_vhost, admin, way)
         assert await first.wait(timeout=300) == -9
     standing = await admin.fetchrow("SELECT * FROM sequence.jobs")
     assert standing is not None
     assert standing["done"] > 0, "the kill came on the way"
     # A filter that means more than are counted has no total before the last chunk.
     assert standing["total"] is None or standing["done"] < standing["total"], "the kill came on the way"
-    async with start(database, vhost, tmp_path / "second", **QUICK) as second, httpx.AsyncClient(timeout=60) as http:
-        tenant.api = await api_of(second, http, vhost)
+    async with start(database, api_vhost, tmp_path / "second", **QUICK) as second, http_client(timeout=60) as http:
+        tenant.api = await api_of(second, http, api_vhost)
         ended = await tenant.until_imported(str(standing["job_id"]))
         await agrees(tenant, sequence, crowd, ended)
     await admin.close()
@@ -106,7 +116,7 @@ async def begun(
     process: Process, amqp_url: str, admin: asyncpg.Connection, way: str
 ) -> tuple[Tenant, Any, Sequence[Person]]:
     """A crowd, of whom some are enrolled already, and its enrollment under way."""
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with http_client(timeout=60) as http:
         tenant = await new_tenant(await api_of(process, http, amqp_url), admin)
         sequence = await tenant.sequence()
         crowd = await people(tenant, PEOPLE)
@@ -315,16 +325,15 @@ async def test_contacts_named_by_id_get_a_result_each_in_the_order_named(tenant:
 
 
 async def test_who_is_meant_is_a_matter_of_when_it_was_asked_for_and_a_pause_fails_what_waits(
-    database: Database, vhost: str, tmp_path: Path
+    tenant: Tenant, create_tenant: CreateTenant
 ) -> None:
-    admin = await asyncpg.connect(database.admin_dsn)
-    async with (
-        start(database, vhost, tmp_path / "idle", POSTROAD_SEQUENCE_API_JOB_WORKERS="0") as idle,
-        httpx.AsyncClient(timeout=60) as http,
-    ):
-        tenant = await new_tenant(await api_of(idle, http, vhost), admin)
-        sequence, timed, paused = [await tenant.sequence() for _ in range(3)]
-        before, changed = await tenant.contact(), await tenant.contact()
+    sequence, timed, paused = [await tenant.sequence() for _ in range(3)]
+    before, changed = await tenant.contact(), await tenant.contact()
+    other = await create_tenant("Other")
+    theirs = await other.contact()
+    async with held(other, theirs["email"]):
+        await other.call("POST", "/contacts/import", **csv_of(f"email\n{theirs['email']}\n"), expect=202)
+        await until_somebody_waits(other)  # and the process does one job at a time
         jobs = [
             await tenant.call("POST", bulk_of(one), json=whom, expect=202)
             for one, whom in (
@@ -334,12 +343,10 @@ async def test_who_is_meant_is_a_matter_of_when_it_was_asked_for_and_a_pause_fai
         await tenant.contact()
         await tenant.call("PATCH", f"/contacts/{changed['id']}", json={"first_name": "Ada"})
         await tenant.call("POST", f"/sequences/{paused['id']}/pause")
-        async with start(database, vhost, tmp_path / "busy"):
-            await tenant.until_imported(jobs[0]["id"])
-            await tenant.until_imported(jobs[1]["id"])
-            failed = await tenant.until_ended(jobs[2]["id"])
-        assert set(await enrolled_in(tenant, sequence)) == {before["id"], changed["id"]}
-        assert set(await enrolled_in(tenant, timed)) == {before["id"]}, "updated before the request, not before the job"
-        assert (failed["state"], failed["error"]["code"]) == ("failed", "sequence_not_active")
-        assert await enrolled_in(tenant, paused) == {}
-    await admin.close()
+    await tenant.until_imported(jobs[0]["id"])
+    await tenant.until_imported(jobs[1]["id"])
+    failed = await tenant.until_ended(jobs[2]["id"])
+    assert set(await enrolled_in(tenant, sequence)) == {before["id"], changed["id"]}
+    assert set(await enrolled_in(tenant, timed)) == {before["id"]}, "updated before the request, not before the job"
+    assert (failed["state"], failed["error"]["code"]) == ("failed", "sequence_not_active")
+    assert await enrolled_in(tenant, paused) == {}

@@ -6,14 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 
-from .house import CreateTenant, Enrolled, Tenant, api_of, new_tenant, start
+from .house import CreateTenant, Enrolled, Tenant, api_of, http_client, new_tenant, start
 
 QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
 
@@ -159,14 +158,14 @@ async def test_only_an_owner_erases(tenant: Tenant) -> None:
 
 @pytest.mark.timeout(120)
 async def test_an_erasure_killed_between_chunks_erases_everybody_and_tells_of_each_once(
-    database: Database, vhost: str, tmp_path: Path
+    database: Database, api_vhost: str, tmp_path: Path
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     async with (
-        start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL="job.chunk_committed:3", **QUICK) as first,
-        httpx.AsyncClient(timeout=60) as http,
+        start(database, api_vhost, tmp_path / "first", POSTROAD_FAULT_KILL="job.chunk_committed:3", **QUICK) as first,
+        http_client(timeout=60) as http,
     ):
-        tenant = await new_tenant(await api_of(first, http, vhost), admin)
+        tenant = await new_tenant(await api_of(first, http, api_vhost), admin)
         rows = [(tenant.tenant_id, new_id(), f"p{n}@people.example") for n in range(110)]
         await admin.executemany(
             "INSERT INTO sequence.contacts (tenant_id, contact_id, email) VALUES ($1, $2, $3)", rows
@@ -177,8 +176,8 @@ async def test_an_erasure_killed_between_chunks_erases_everybody_and_tells_of_ea
         assert await first.wait(timeout=60) == -9
     left = await admin.fetchval("SELECT count(*) FROM sequence.contacts")
     assert 10 < left < 110
-    async with start(database, vhost, tmp_path / "second", **QUICK) as second, httpx.AsyncClient(timeout=60) as http:
-        tenant.api = await api_of(second, http, vhost)
+    async with start(database, api_vhost, tmp_path / "second", **QUICK) as second, http_client(timeout=60) as http:
+        tenant.api = await api_of(second, http, api_vhost)
         ended = await tenant.until_imported(job["id"])
         assert sorted(row["contact_id"] for row in ended.report) == sorted(ids[:100])
         assert ended.job["counts"] == {"erased": 100}

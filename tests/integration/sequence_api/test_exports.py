@@ -9,13 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 
-from .house import CreateTenant, Imported, Tenant, api_of, new_tenant, start
+from .house import CreateTenant, Imported, Tenant, api_of, http_client, new_tenant, start
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 200_000 if FULL else 5_200
@@ -157,14 +156,14 @@ async def test_contacts_with_many_large_attributes_are_exported_whole_in_smaller
 
 @pytest.mark.timeout(900 if FULL else 120)
 async def test_an_export_killed_on_the_way_has_each_contact_once(
-    database: Database, vhost: str, tmp_path: Path
+    database: Database, api_vhost: str, tmp_path: Path
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     async with (
-        start(database, vhost, tmp_path / "first", POSTROAD_FAULT_KILL="job.chunk_committed:3", **QUICK) as first,
-        httpx.AsyncClient(timeout=60) as http,
+        start(database, api_vhost, tmp_path / "first", POSTROAD_FAULT_KILL="job.chunk_committed:3", **QUICK) as first,
+        http_client(timeout=60) as http,
     ):
-        tenant = await new_tenant(await api_of(first, http, vhost), admin)
+        tenant = await new_tenant(await api_of(first, http, api_vhost), admin)
         await admin.execute(
             "INSERT INTO sequence.contacts (tenant_id, contact_id, email, attributes)"
             " SELECT $1, gen_random_uuid(), 'p' || n || '@people.example', jsonb_build_object('a' || n / 1000, n)"
@@ -174,8 +173,8 @@ async def test_an_export_killed_on_the_way_has_each_contact_once(
         )
         job = await tenant.call("POST", "/contacts/export", json={}, expect=202)
         assert await first.wait(timeout=60) == -9
-    async with start(database, vhost, tmp_path / "second", **QUICK) as second, httpx.AsyncClient(timeout=60) as http:
-        tenant.api = await api_of(second, http, vhost)
+    async with start(database, api_vhost, tmp_path / "second", **QUICK) as second, http_client(timeout=60) as http:
+        tenant.api = await api_of(second, http, api_vhost)
         ended: Imported = await tenant.until_imported(job["id"])
         assert sorted(row["email"] for row in ended.report) == sorted(
             f"p{n}@people.example" for n in range(1, PEOPLE + 1)

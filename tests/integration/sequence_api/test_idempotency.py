@@ -19,7 +19,7 @@ from postroad_sequence_api.idempotency import KEPT_FOR, forget_old
 from postroad_stack import eventually
 from postroad_stack.databases import Database
 
-from .house import OPERATOR_TOKEN, Api, Tenant, api_of, start
+from .house import OPERATOR_TOKEN, Api, Tenant, api_of, http_client, start
 
 AT_ONCE = 50
 
@@ -177,7 +177,7 @@ async def killed_in(
     """Send a POST to a process that dies between its first commit and its answer."""
     doomed = start(database, vhost, log, POSTROAD_FAULT_KILL="api.committed:1")
     try:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with http_client() as http:
             api = await api_of(doomed, http, vhost)
             with pytest.raises(httpx.TransportError):
                 await api.ask("POST", path, key=tenant.key, headers=headers, **request)

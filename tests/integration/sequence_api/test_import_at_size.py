@@ -16,7 +16,7 @@ from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 
-from .house import Tenant, api_of, new_tenant, start
+from .house import Tenant, api_of, http_client, new_tenant, start
 from .messy_people import MessyFile, Person
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
@@ -60,7 +60,7 @@ class Replica:
 @pytest.mark.parametrize("rows", [ROWS])
 @pytest.mark.timeout(1800 if FULL else 300)
 async def test_a_messy_file_killed_twice_on_the_way_goes_in_as_its_oracle_says(
-    database: Database, vhost: str, tmp_path: Path, rows: int
+    database: Database, api_vhost: str, tmp_path: Path, rows: int
 ) -> None:
     file = MessyFile(tmp_path / "people.csv", rows, SEED).write()
     size = file.path.stat().st_size
@@ -74,9 +74,9 @@ async def test_a_messy_file_killed_twice_on_the_way_goes_in_as_its_oracle_says(
     seconds, growths = 0.0, []
     for number, fault in enumerate(faults):
         log = tmp_path / f"api-{number}.log"
-        replica = Replica(database, vhost, log, **({"POSTROAD_FAULT_KILL": fault} if fault else {}))
-        async with replica.process, httpx.AsyncClient(timeout=300) as http:
-            api = await api_of(replica.process, http, vhost)
+        replica = Replica(database, api_vhost, log, **({"POSTROAD_FAULT_KILL": fault} if fault else {}))
+        async with replica.process, http_client(timeout=300) as http:
+            api = await api_of(replica.process, http, api_vhost)
             tenant = await replica.tenant(http, tenant or await new_tenant(api, admin))
             began = time.monotonic()
             if not job:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
 import pytest
 import schemathesis
 from schemathesis.config import SchemathesisConfig
@@ -22,18 +21,18 @@ from schemathesis.generation import GenerationMode
 
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
-from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 
-from .house import OPERATOR_TOKEN, Tenant, own_database, running_api, start
+from .house import OPERATOR_TOKEN, Tenant, own_database, running_api
 from .test_walls import ADDRESSED, Home, furnish, whole_draft
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 SEED = int(os.environ.get("POSTROAD_PROVE_SEED", "20261122"))
-REQUESTS, WALKS, COVERED = (40, 60, None) if FULL else (1, 3, 4)
-"""Drawn requests for each operation, walks along links, and how many operations have each bound of each field tried:
-all of them at full size."""
+REQUESTS, WALKS, DRAWN, COVERED = (40, 60, None, None) if FULL else (1, 3, 8, 3)
+"""Drawn requests for an operation, walks along links, how many operations have requests drawn, and how many have each
+bound of each field tried: all of them at full size. All are asked the document's examples; where there are none, or
+none that is answered 2xx, requests are drawn in any case."""
 
 Document = dict[str, Any]
 
@@ -66,19 +65,10 @@ def api_database(stack: Stack, template_database: Database) -> Iterator[Database
 def api_process(
     api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Process, str]]:
-    with running_api(api_database, api_vhost, tmp_path_factory.mktemp("own-api") / "log") as running:
+    """An API that counts no requests."""
+    log, unlimited = tmp_path_factory.mktemp("own-api") / "log", {"POSTROAD_SEQUENCE_API_RATE_LIMIT_PER_MINUTE": "0"}
+    with running_api(api_database, api_vhost, log, **unlimited) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def unlimited(api_database: Database, api_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an API that counts no requests."""
-    limit = {"POSTROAD_SEQUENCE_API_RATE_LIMIT_PER_MINUTE": "1000000"}
-    process = start(api_database, api_vhost, tmp_path_factory.mktemp("unlimited-api") / "log", **limit)
-    try:
-        yield f"http://127.0.0.1:{asyncio.run(listening_port(process))}"
-    finally:
-        asyncio.run(process.kill())
 
 
 def operations(document: Document) -> dict[str, Document]:
@@ -133,8 +123,13 @@ def _place(path: str) -> int:
     return order.index(_short(path)) if _short(path) in order else -1
 
 
-def settings(home: Home, url: str, *, coverage: bool) -> SchemathesisConfig:
-    kept_in_order = {"operation-ordering": "none"}
+def settings(home: Home, url: str, phases: set[str]) -> SchemathesisConfig:
+    details: dict[str, Document] = {
+        "examples": {"extra-data-sources": {"responses": False}, "operation-ordering": "none"},
+        "coverage": {"operation-ordering": "none"},
+        "fuzzing": {"generation": {"max-examples": REQUESTS}},
+        "stateful": {"generation": {"max-examples": WALKS}},
+    }
     return SchemathesisConfig.from_dict(
         {
             "seed": SEED,
@@ -145,12 +140,7 @@ def settings(home: Home, url: str, *, coverage: bool) -> SchemathesisConfig:
             "auth": {"openapi": {"key": {"bearer": home.tenant.key}, "operator": {"bearer": OPERATOR_TOKEN}}},
             "generation": {"database": "none", "no-shrink": True},
             "checks": {"positive_data_acceptance": {"expected-statuses": MAY_ANSWER}},
-            "phases": {
-                "examples": {"enabled": not coverage, "extra-data-sources": {"responses": False}, **kept_in_order},
-                "coverage": {"enabled": coverage, **kept_in_order},
-                "fuzzing": {"enabled": not coverage, "generation": {"max-examples": REQUESTS}},
-                "stateful": {"enabled": not coverage, "generation": {"max-examples": WALKS}},
-            },
+            "phases": {phase: {"enabled": phase in phases, **details[phase]} for phase in details},
         }
     )
 
@@ -198,11 +188,11 @@ class Findings:
 
 
 @pytest.mark.timeout(1800 if FULL else 300)
-async def test_the_api_is_what_its_document_says(tenant: Tenant, unlimited: str) -> None:
+async def test_the_api_is_what_its_document_says(tenant: Tenant) -> None:
     home = await furnish(tenant)
     [own_key] = [one["id"] for one in (await tenant.call("GET", "/api-keys"))["items"] if one["role"] == "owner"]
-    async with httpx.AsyncClient(timeout=30) as http:
-        document = seeded((await http.get(f"{unlimited}/openapi.json")).json(), home)
+    url = str(tenant.api.http.base_url)
+    document = seeded((await tenant.api.http.get("/openapi.json")).json(), home)
     names, findings = operations(document), Findings()
 
     def as_sent(_context: Any, case: Any, _kwargs: Any) -> None:
@@ -217,16 +207,22 @@ async def test_the_api_is_what_its_document_says(tenant: Tenant, unlimited: str)
             # Revoking the key of the run would end it.
             case.path_parameters["api_key_id"] = home.key_id
 
-    def run(*, coverage: bool) -> None:
-        schema = schemathesis.openapi.from_dict(document, config=settings(home, unlimited, coverage=coverage))
-        covered = random.Random(SEED).sample(sorted(names), COVERED) if coverage and COVERED else sorted(names)
-        for event in from_schema(schema.include(name=covered)).execute():
+    def run(asked: list[str], *phases: str) -> None:
+        schema = schemathesis.openapi.from_dict(document, config=settings(home, url, {*phases}))
+        for event in from_schema(schema.include(name=asked)).execute():
             findings.take(event)
+
+    def sample(count: int | None) -> list[str]:
+        return random.Random(SEED).sample(sorted(names), count or len(names))
+
+    async def ask(asked: list[str], *phases: str) -> None:
+        await asyncio.to_thread(run, asked, *phases)
 
     schemathesis.hook("before_call")(as_sent)
     try:
-        for coverage in (False, True):
-            await asyncio.to_thread(run, coverage=coverage)
+        await ask(sorted(names), "examples", "stateful")
+        await ask(sorted({*sample(DRAWN), *(name for name in names if not findings.done[name])}), "fuzzing")
+        await ask(sample(COVERED), "coverage")
     finally:
         schemathesis.hooks.unregister(as_sent)
     print(findings.table(names))

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
 from postroad_common.ids import new_id
 from postroad_sequence_api.services.proofs import RULES
-from postroad_stack.databases import Database
 
-from .house import CreateTenant, Enrolled, Tenant, api_of, new_tenant, start
+from .house import CreateTenant, Enrolled, Tenant
 
 
 async def verify(tenant: Tenant) -> dict[str, Any]:
@@ -329,23 +326,21 @@ async def test_a_planted_violation_is_named_and_breaks_no_other_rule(tenant: Ten
     assert {name: violation[name] for name in named} == named
 
 
-async def test_a_ledger_that_lost_its_keys_and_holds_a_row_twice_is_named(
-    database: Database, vhost: str, tmp_path: Path
-) -> None:
-    process = start(database, vhost, tmp_path / "log")
-    admin = await asyncpg.connect(database.admin_dsn)
+async def test_a_ledger_that_lost_its_keys_and_holds_a_row_twice_is_named(tenant: Tenant) -> None:
+    one, admin = await sound(tenant), tenant.admin
+    key = await admin.fetchval("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'messages_pkey'")
+    index = await admin.fetchval("SELECT pg_get_indexdef('delivery.messages_id'::regclass)")
+    await admin.execute("ALTER TABLE delivery.messages DROP CONSTRAINT messages_pkey")
+    await admin.execute("DROP INDEX delivery.messages_id")
     try:
-        async with httpx.AsyncClient(timeout=30) as http:
-            one = await sound(await new_tenant(await api_of(process, http, vhost), admin))
-            await admin.execute("ALTER TABLE delivery.messages DROP CONSTRAINT messages_pkey")
-            await admin.execute("DROP INDEX delivery.messages_id")
-            await one.message()
-            rules = await verify(one.tenant)
-            assert broken(rules) == {"ledger_row_twice"}
-            assert rules["ledger_row_twice"]["violations"][0]["enrollment_id"] == str(one.enrollment_id)
+        await one.message()
+        rules = await verify(tenant)
     finally:
-        await process.kill()
-        await admin.close()
+        await admin.execute("DELETE FROM delivery.messages WHERE tenant_id = $1", tenant.tenant_id)
+        await admin.execute(f"ALTER TABLE delivery.messages ADD CONSTRAINT messages_pkey {key}")
+        await admin.execute(index)
+    assert broken(rules) == {"ledger_row_twice"}
+    assert rules["ledger_row_twice"]["violations"][0]["enrollment_id"] == str(one.enrollment_id)
 
 
 def test_every_rule_has_a_planted_violation() -> None:

@@ -10,9 +10,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+import pytest_asyncio
+
 from postroad_sequence_api.app import ROUTES
 
-from .house import CreateTenant, Enrolled, Tenant, csv_of, name_of
+from .house import CreateTenant, Enrolled, Tenant, csv_of, name_of, new_tenant
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass(frozen=True)
@@ -378,7 +383,27 @@ NAMED_BY_EACH = {"PUT /v1/contacts/external/{external_id}"}
 """Endpoints whose path bears a name that each tenant gives by itself; their wall is in test_upserts."""
 
 
-def test_every_endpoint_has_its_case() -> None:
+@pytest.fixture
+def create_tenant(module_tenant: Tenant) -> CreateTenant:
+    async def create(name: str = "Acme") -> Tenant:
+        return await new_tenant(module_tenant.api, module_tenant.admin, name)
+
+    return create
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def tenant(create_tenant: CreateTenant) -> Tenant:
+    return await create_tenant()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def homes(module_tenant: Tenant) -> tuple[Home, Home]:
+    """Two tenants with everything, of which the tests only add to."""
+    other = await new_tenant(module_tenant.api, module_tenant.admin, "Other")
+    return await furnish(module_tenant), await furnish(other)
+
+
+async def test_every_endpoint_has_its_case() -> None:
     cased = [*ADDRESSED, *LISTS, *NAMES_NOTHING]
     assert sorted([*cased, *NAMED_BY_EACH]) == sorted(name_of(route) for route in ROUTES)
     assert all(("{" in name) == (name in ADDRESSED) for name in cased)
@@ -395,10 +420,9 @@ async def send(tenant: Tenant, name: str, case: Case, home: Home) -> Any:
 
 
 async def test_another_tenant_s_things_are_404_and_one_s_own_are_there(
-    tenant: Tenant, create_tenant: CreateTenant
+    tenant: Tenant, homes: tuple[Home, Home]
 ) -> None:
-    home, stranger = await furnish(tenant), await create_tenant("Stranger")
-    await furnish(stranger)
+    home, stranger = await furnish(tenant), homes[1].tenant
     before = await everything(tenant)
     for name, case in ADDRESSED.items():
         response = await send(stranger, name, case, home)
@@ -421,8 +445,9 @@ async def everything(tenant: Tenant) -> list[Any]:
     ]
 
 
-async def test_no_list_shows_another_tenant_s_things(tenant: Tenant, create_tenant: CreateTenant) -> None:
-    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+async def test_no_list_shows_another_tenant_s_things(homes: tuple[Home, Home]) -> None:
+    home, other = homes
+    tenant = home.tenant
     for name, queries in LISTS.items():
         path = name.split()[1].removeprefix("/v1")
         for query in queries:
@@ -449,10 +474,9 @@ def ids(page: Any) -> set[str]:
     return {item.get("id", item.get("email")) for item in page["items"]}
 
 
-async def test_another_tenant_s_thing_named_in_a_body_is_404_with_its_field(
-    tenant: Tenant, create_tenant: CreateTenant
-) -> None:
-    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+async def test_another_tenant_s_thing_named_in_a_body_is_404_with_its_field(homes: tuple[Home, Home]) -> None:
+    home, other = homes
+    tenant = home.tenant
     for what, (build, field) in NAMED_IN_THE_BODY.items():
         name, body = build(home, other)
         method, path = name.split()
@@ -467,10 +491,9 @@ def fresh_name(body: Any, what: str) -> dict[str, str]:
     return {"name": what} if "name" in body else {}
 
 
-async def test_another_tenant_s_contacts_are_unknown_when_they_are_enrolled(
-    tenant: Tenant, create_tenant: CreateTenant
-) -> None:
-    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+async def test_another_tenant_s_contacts_are_unknown_when_they_are_enrolled(homes: tuple[Home, Home]) -> None:
+    home, other = homes
+    tenant = home.tenant
     results = await tenant.enroll(home.one.sequence["id"], other.one.contact["id"], home.free_contact_id)
     assert [result["result"] for result in results] == ["unknown", "enrolled"]
     everybody = f"/sequences/{home.one.sequence['id']}/enrollments/bulk"
@@ -482,8 +505,9 @@ async def test_another_tenant_s_contacts_are_unknown_when_they_are_enrolled(
     assert foreign == 0
 
 
-async def test_a_cursor_of_another_tenant_shows_only_one_s_own(tenant: Tenant, create_tenant: CreateTenant) -> None:
-    home, other = await furnish(tenant), await furnish(await create_tenant("Other"))
+async def test_a_cursor_of_another_tenant_shows_only_one_s_own(homes: tuple[Home, Home]) -> None:
+    home, other = homes
+    tenant = home.tenant
     page = await tenant.call("GET", "/contacts", params={"after": other.one.contact["id"], "limit": 200})
     emails = {item["email"] for item in page["items"]}
     assert other.extra.contact["email"] not in {*emails} - {home.extra.contact["email"]}

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -35,7 +34,7 @@ from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 
-from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, new_tenant, start
+from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, http_client, new_tenant, start
 from .receivers import INSIDE, OUTSIDE, Canary, Received, Receiver, answer, canary, receiver, stall
 from .spellings import MALFORMED_URLS, PRIVATE_URLS, PUBLIC_URLS
 
@@ -95,7 +94,7 @@ async def admin(module_database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest_asyncio.fixture
 async def api(process: Process, module_vhost: str) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with http_client() as http:
         yield await api_of(process, http, module_vhost)
 
 
@@ -569,7 +568,7 @@ async def test_a_url_that_leads_inside_is_refused_at_registration(
     """By a process with the settings of production, which trusts no network."""
     strict = start(module_database, module_vhost, tmp_path / "log")
     try:
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with http_client() as http:
             tenant = await new_tenant(await api_of(strict, http, module_vhost), admin)
             made = await subscribe(tenant, PUBLIC_URLS[0])
             for url in PRIVATE_URLS + MALFORMED_URLS:
@@ -646,7 +645,7 @@ async def test_a_process_killed_at_any_point_leaves_no_event_undelivered(
     admin = await asyncpg.connect(database.admin_dsn)
     running = [doomed]
     try:
-        async with httpx.AsyncClient(timeout=30) as http, await Broker.connect(vhost, name="killing") as broker:
+        async with http_client() as http, await Broker.connect(vhost, name="killing") as broker:
             tenant = await new_tenant(await api_of(doomed, http, vhost), admin)
             subscription = await subscribe(tenant, outside.url, "message.opened")
             message = opened(tenant, 5)
