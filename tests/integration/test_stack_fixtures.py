@@ -79,3 +79,13 @@ async def test_a_vhost_stays_until_it_is_given_back(stack: Stack) -> None:
             assert there in await stack.rabbitmq.ctl("eval", f'rabbit_vhost:exists(<<"{URL(url).name}">>).')
     finally:
         await supply.aclose()
+
+
+async def test_who_is_given_servers_passes_them_on_as_they_were_found(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = stack.environment() | {"POSTROAD_STACK_STARTED_BY": "local"}
+    for name, value in (found | {"POSTROAD_STACK": "local"}).items():
+        monkeypatch.setenv(name, value)
+    async with start_stack() as again:
+        assert again.environment() == found

@@ -9,13 +9,12 @@ from yarl import URL
 from postroad_stack.answering import amqp_answers, postgres_answers
 from postroad_stack.errors import NotOursError, WayUnavailableError
 from postroad_stack.rabbitmqctl import Ctl
+from postroad_stack.servers import STARTED_BY
 
 POSTGRES_DSN = "POSTROAD_STACK_POSTGRES_DSN"
 AMQP_URL = "POSTROAD_STACK_AMQP_URL"
 RABBITMQCTL = "POSTROAD_STACK_RABBITMQCTL"
 """Optional command line that runs `rabbitmqctl` against the given broker; vhosts are made with it."""
-STARTED_BY = "POSTROAD_STACK_STARTED_BY"
-"""Set by `postroad-stack run` beside the addresses: the way in which it found them."""
 
 
 class _Foreign:

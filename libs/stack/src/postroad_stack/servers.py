@@ -1,6 +1,7 @@
 """What callers hold: one PostgreSQL and one RabbitMQ, however they were found."""
 
 import asyncio
+import os
 import shlex
 import sys
 import time
@@ -8,6 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+STARTED_BY = "POSTROAD_STACK_STARTED_BY"
+"""Set beside the addresses: the way in which the servers were found."""
 
 Log = Callable[[str], None]
 T = TypeVar("T")
@@ -107,7 +111,8 @@ class Stack:
             "POSTROAD_STACK_POSTGRES_DSN": self.postgres.dsn,
             "POSTROAD_STACK_AMQP_URL": self.rabbitmq.url,
             "POSTROAD_STACK_RABBITMQCTL": shlex.join(self.rabbitmq.ctl_command),
-            "POSTROAD_STACK_STARTED_BY": self.way,
+            # Given ones are passed on as they were found, or whoever insists on that way starts others.
+            STARTED_BY: os.environ.get(STARTED_BY, self.way) if self.way == "env" else self.way,
         }
 
 
