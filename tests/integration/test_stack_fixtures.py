@@ -6,7 +6,7 @@ import pytest
 from pamqp.common import FieldTable
 from yarl import URL
 
-from postroad_stack import Stack, eventually
+from postroad_stack import Stack, eventually, start_stack
 from postroad_stack.databases import ROLES, Database, clone, drop
 from postroad_stack.vhosts import VhostSupply
 
