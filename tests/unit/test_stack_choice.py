@@ -3,8 +3,9 @@
 import pytest
 
 from postroad_stack import NotOursError, StartError, WayUnavailableError, start_stack
-from postroad_stack.given import AMQP_URL, POSTGRES_DSN, STARTED_BY, GivenPostgres, GivenRabbit, connect_given, is_given
+from postroad_stack.given import AMQP_URL, POSTGRES_DSN, GivenPostgres, GivenRabbit, connect_given, is_given
 from postroad_stack.rabbitmqctl import run_ctl, vhost_url
+from postroad_stack.servers import STARTED_BY
 
 ADDRESSES = {POSTGRES_DSN: "postgresql://u:p@db/x", AMQP_URL: "amqp://u:p@mq/"}
 

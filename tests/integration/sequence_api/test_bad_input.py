@@ -235,8 +235,6 @@ async def test_a_field_that_is_unknown_missing_or_renamed_is_refused(tenant: Ten
 
 
 JSON = "application/json"
-CLOSING = {"Connection": "close"}
-"""For bodies that the service may refuse before their end: it closes the connection, as the next request may find."""
 BROKEN_BODIES: dict[str, tuple[str, bytes, set[int]]] = {
     "no JSON": (JSON, b"hello", {400, 422}),
     "half": (JSON, b'{"name": ', {400, 422}),
@@ -266,7 +264,7 @@ MAY_BE_LEFT_OUT = {name_of(route) for route in ROUTES if read(route.handler, rou
 async def test_a_body_that_is_no_object_of_json_is_refused(tenant: Tenant, name: str) -> None:
     for shown in some(list(BROKEN_BODIES), name, BODIES):
         kind, body, statuses = BROKEN_BODIES[shown]
-        response = await ask(tenant, name, content=body, headers={"Content-Type": kind, **CLOSING})
+        response = await ask(tenant, name, content=body, headers={"Content-Type": kind})
         problem = check(name, response, statuses, shown)
         assert (problem.get("limit") == 2 * 2**20) == (response.status_code == 413)
 
@@ -286,7 +284,7 @@ COMPRESSED = {
 )
 async def test_a_broken_or_swollen_compression_is_refused(tenant: Tenant, path: str, kind: str, shown: str) -> None:
     coding, body = COMPRESSED[shown]
-    headers = {"Content-Type": kind, "Content-Encoding": coding, **CLOSING}
+    headers = {"Content-Type": kind, "Content-Encoding": coding}
     response = await tenant.ask("POST", path, content=body, headers=headers)
     check(path, response, {400, 413, 415, 422}, shown)
 

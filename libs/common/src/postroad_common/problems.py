@@ -75,6 +75,14 @@ def render(problem: Problem) -> web.Response:
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Render what a handler raises: problems as they are, bad input as 422, an outage as 503, the rest as 500."""
+    response = await _answered(request, handler)
+    if not request.content.is_eof():
+        # The rest of the body is not read, so no other request can follow it: the client is told (RFC 9112, 9.6).
+        response.force_close()
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Problem as problem:
