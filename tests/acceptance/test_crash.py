@@ -63,6 +63,7 @@ FULL_SIZE_ONLY = (
     "sender.received",
     "sender.gated",
     "sender.mail_sent",
+    "sender.outcome_committed",
     "sender.settled_published",
     "scheduler.taken_up",
     "scheduler.claimed",

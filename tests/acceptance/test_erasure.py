@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -19,6 +18,7 @@ from postroad_stack.fake_esps import FakePostmark
 from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, new_world, part
+from tests.http import http_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -112,7 +112,7 @@ async def react(world: World, webhook: str, email: str, contact_id: str) -> None
 
     mail = await eventually(arrived, timeout=20)
     browser = {"User-Agent": "Erased-Browser/1.0" if email == ERASED.lower() else "Some-Browser/1.0"}
-    async with httpx.AsyncClient(headers=browser) as recipient, httpx.AsyncClient() as provider:
+    async with http_client(headers=browser) as recipient, http_client() as provider:
         link = re.search(r'href="([^"]+/c/[^"]+)"', part(mail, "html"))
         pixel = re.search(r'src="([^"]+/o/[^"]+)"', part(mail, "html"))
         assert link
@@ -210,7 +210,7 @@ async def test_who_is_erased_is_named_nowhere_any_more_and_everybody_else_is_as_
 async def test_what_happens_after_the_erasure_names_nobody_and_erasing_again_is_fine(scene: Scene) -> None:
     world, erased = scene.world, scene.contacts[ERASED.lower()]
     mail = next(m for m in world.smtp.accepted() if m.recipient == ERASED.lower())
-    async with httpx.AsyncClient(headers={"User-Agent": "Erased-Browser/1.0"}) as recipient:
+    async with http_client(headers={"User-Agent": "Erased-Browser/1.0"}) as recipient:
         pixel = re.search(r'src="([^"]+/o/[^"]+)"', part(mail, "html"))
         assert pixel
         assert (await recipient.get(pixel[1])).status_code == 200

@@ -18,7 +18,6 @@ from typing import Any
 
 import aio_pika
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -38,6 +37,7 @@ from postroad_stack.smtp_server import SmtpServer, running_smtp_server
 from postroad_stack.vhosts import VhostSupply
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
+from tests.http import http_client
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -181,7 +181,7 @@ async def command(world: World, *arguments: str) -> None:
 async def waits_ready(world: World, service: str) -> None:
     """A service's first process shows the hold, and is ready all the same: a rollout must come to its end."""
     port = await listening_port(world.services.processes[service][0])
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with http_client(base_url=f"http://127.0.0.1:{port}") as http:
         report, metrics = await http.get("/readyz"), await http.get("/metrics")
     assert "postroad_database_held 1.0" in metrics.text
     assert report.status_code == 200, report.text

@@ -19,6 +19,7 @@ from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
 from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
+from tests.http import http_client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
@@ -118,7 +119,7 @@ Stopper = Callable[[World, Accepted, str], Awaitable[httpx.Response]]
 async def unsubscribe(world: World, mail: Accepted, message_id: str) -> httpx.Response:
     """One-click (RFC 8058) with the URL of the mail's own List-Unsubscribe header."""
     url = mail.headers["List-Unsubscribe"].split(",")[0].strip(" <>")
-    async with httpx.AsyncClient(timeout=30) as recipient:
+    async with http_client(timeout=30) as recipient:
         return await recipient.post(url, data={"List-Unsubscribe": "One-Click"})
 
 
@@ -129,7 +130,7 @@ SOURCES: dict[str, str] = {}
 
 async def post(world: World, esp: str, request: WebhookRequest) -> httpx.Response:
     """Deliver a webhook to the tenant's source of that ESP."""
-    async with httpx.AsyncClient(timeout=30) as provider:
+    async with http_client(timeout=30) as provider:
         return await provider.post(SOURCES[esp], content=request.body, headers=dict(request.headers))
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import httpx
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -18,6 +17,7 @@ from postroad_stack.services import running_services
 from postroad_stack.smtp_server import running_smtp_server
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, new_world, part
+from tests.http import http_client
 
 SERVICES = {"postroad-sequence-api", "postroad-scheduler", "postroad-sender", "postroad-tracker"}
 
@@ -98,7 +98,7 @@ async def test_one_enrollment_is_one_tree_of_spans_over_the_four_services(
     mail = await eventually(lambda: next(iter(traced.smtp.accepted()), None), timeout=10)
     link = re.search(r'href="([^"]+/c/[^"]+)"', part(mail, "html"))
     assert link
-    async with httpx.AsyncClient() as recipient:
+    async with http_client() as recipient:
         assert (await recipient.get(link[1])).status_code == 302
 
     def click() -> Span | None:

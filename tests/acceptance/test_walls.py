@@ -13,7 +13,6 @@ from uuid import UUID
 
 import aio_pika
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -25,6 +24,7 @@ from postroad_stack.fake_esps import FakePostmark
 from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, new_world, part
+from tests.http import http_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,7 +55,7 @@ async def live(world: World, name: str) -> tuple[str, str, str]:
         return next((m for m in world.smtp.accepted() if m.recipient == email), None)
 
     mail = await eventually(arrived, timeout=20)
-    async with httpx.AsyncClient() as recipient:
+    async with http_client() as recipient:
         link = re.search(r'href="([^"]+/c/[^"]+)"', part(mail, "html"))
         pixel = re.search(r'src="([^"]+/o/[^"]+)"', part(mail, "html"))
         assert link
@@ -221,13 +221,13 @@ async def test_a_webhook_at_one_tenants_source_cannot_touch_anothers_message(two
     assert row is not None
     bounce = POSTMARK.bounce(email=row["recipient"], ref=pack_ref(two.a.tenant_id, row["message_id"]))
     request = POSTMARK.request(bounce)
-    async with httpx.AsyncClient() as provider:
+    async with http_client() as provider:
         await provider.post(at_b, content=request.body, headers=dict(request.headers))
     stops = "SELECT count(*) FROM tracking.stops WHERE tenant_id = $1 OR enrollment_id = $2"
     assert await two.a.admin.fetchval(stops, two.a.tenant_id, UUID(two.enrollment_a)) == 0
 
     at_a = (await two.a.call("POST", "/webhook-sources", json=source))["url"]
-    async with httpx.AsyncClient() as provider:
+    async with http_client() as provider:
         response = await provider.post(at_a, content=request.body, headers=dict(request.headers))
     assert response.status_code == 200
     await eventually(lambda: state_is(two.a, two.enrollment_a, "bounced"), timeout=20)

@@ -20,6 +20,7 @@ from postroad_common.amqp.topology import Queue
 from postroad_stack.eventually import eventually
 from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
+from tests.http import http_client
 
 #: What a crash is recovered in: short, so that a proof takes seconds; the ratios are those of production.
 QUICK = {
@@ -229,7 +230,7 @@ def duplicates(mails: Mapping[Mail, int]) -> dict[Mail, int]:
 @contextlib.asynccontextmanager
 async def new_world(services: Services, smtp: SmtpServer, admin_dsn: str, name: str = "Acme") -> AsyncIterator[World]:
     """A new tenant on running services."""
-    async with httpx.AsyncClient(base_url=services.api_url, timeout=60) as http:
+    async with http_client(base_url=services.api_url, timeout=60) as http:
         response = await http.post(
             "/v1/tenants", json={"name": name}, headers={"Authorization": f"Bearer {services.operator_token}"}
         )

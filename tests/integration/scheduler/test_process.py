@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-import httpx
 import pytest
 import pytest_asyncio
 from yarl import URL
@@ -27,6 +26,7 @@ from postroad_stack.databases import Database
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 from postroad_stack.tcp_proxy import tcp_proxy
+from tests.http import http_client
 
 from .depot import Course, Depot, SendersEnd, settled
 
@@ -120,7 +120,7 @@ async def test_messages_in_due_steps_out_answers_in_until_the_end(
         (id_, key, 1) for id_ in enrollments for key in ("step-1", "step-2")
     }
     port = await listening_port(process)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with http_client(base_url=f"http://127.0.0.1:{port}") as http:
         assert (await http.get("/readyz")).status_code == 200
         metrics = (await http.get("/metrics")).text
     assert "postroad_scheduler_published_steps_total 40.0" in metrics
@@ -216,7 +216,7 @@ async def test_a_suspended_claimer_comes_back_and_changes_nothing(
 
 
 async def unmarked(port: int) -> bool:
-    async with httpx.AsyncClient() as http:
+    async with http_client() as http:
         metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
     return "postroad_scheduler_unmarked_steps_total 1.0" in metrics
 

@@ -15,6 +15,7 @@ from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
+from tests.http import http_client
 
 from .house import (
     SECOND_ORIGIN,
@@ -23,7 +24,6 @@ from .house import (
     CreateTenant,
     Listener,
     Tenant,
-    http_client,
     new_tenant,
     own_database,
     running_api,

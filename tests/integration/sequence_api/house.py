@@ -103,11 +103,6 @@ def running_api(database: Database, amqp_url: str, log: Path, **settings: str) -
         asyncio.run(process.kill())
 
 
-def http_client(*, base_url: str = "", timeout: float = 30) -> httpx.AsyncClient:
-    """A client of our own servers: to read the machine's certificates takes it longer than a whole test's requests."""
-    return httpx.AsyncClient(base_url=base_url, timeout=timeout, verify=False)
-
-
 async def api_of(process: Process, http: httpx.AsyncClient, amqp_url: str) -> Api:
     """The process as one to call, once it listens."""
     http.base_url = httpx.URL(f"http://127.0.0.1:{await listening_port(process)}")

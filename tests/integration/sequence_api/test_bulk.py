@@ -15,6 +15,7 @@ import pytest
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.process import Process
+from tests.http import http_client
 
 from .house import (
     CreateTenant,
@@ -23,7 +24,6 @@ from .house import (
     api_of,
     csv_of,
     held,
-    http_client,
     new_tenant,
     start,
     until_somebody_waits,

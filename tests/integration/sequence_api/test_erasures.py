@@ -11,8 +11,9 @@ import pytest
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from tests.http import http_client
 
-from .house import CreateTenant, Enrolled, Tenant, api_of, http_client, new_tenant, start
+from .house import CreateTenant, Enrolled, Tenant, api_of, new_tenant, start
 
 QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
 

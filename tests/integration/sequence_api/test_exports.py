@@ -13,8 +13,9 @@ import pytest
 
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
+from tests.http import http_client
 
-from .house import CreateTenant, Imported, Tenant, api_of, http_client, new_tenant, start
+from .house import CreateTenant, Imported, Tenant, api_of, new_tenant, start
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 200_000 if FULL else 5_200

@@ -18,8 +18,9 @@ from postroad_sequence_api.context import Context, Desk
 from postroad_sequence_api.idempotency import KEPT_FOR, forget_old
 from postroad_stack import eventually
 from postroad_stack.databases import Database
+from tests.http import http_client
 
-from .house import OPERATOR_TOKEN, Api, Tenant, api_of, http_client, start
+from .house import OPERATOR_TOKEN, Api, Tenant, api_of, start
 
 AT_ONCE = 50
 

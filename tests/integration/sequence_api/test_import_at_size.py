@@ -15,8 +15,9 @@ import pytest
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
+from tests.http import http_client
 
-from .house import Tenant, api_of, http_client, new_tenant, start
+from .house import Tenant, api_of, new_tenant, start
 from .messy_people import MessyFile, Person
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"

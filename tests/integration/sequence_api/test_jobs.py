@@ -20,8 +20,9 @@ from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
+from tests.http import http_client
 
-from .house import CreateTenant, Tenant, api_of, csv_of, held, http_client, new_tenant, start, until_somebody_waits
+from .house import CreateTenant, Tenant, api_of, csv_of, held, new_tenant, start, until_somebody_waits
 
 Replica = Callable[..., Process]
 FULL = os.environ.get("POSTROAD_PROVE") == "1"

@@ -12,8 +12,9 @@ import pytest_asyncio
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
+from tests.http import http_client
 
-from .house import Api, Listener, Tenant, api_of, http_client, running_api, start
+from .house import Api, Listener, Tenant, api_of, running_api, start
 
 
 @pytest.fixture(scope="module")

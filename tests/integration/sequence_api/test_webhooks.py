@@ -33,8 +33,9 @@ from postroad_sequence_api.webhooks.schedule import JITTER, PAUSES
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
+from tests.http import http_client
 
-from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, http_client, new_tenant, start
+from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, new_tenant, start
 from .receivers import INSIDE, OUTSIDE, Canary, Received, Receiver, answer, canary, receiver, stall
 from .spellings import MALFORMED_URLS, PRIVATE_URLS, PUBLIC_URLS
 

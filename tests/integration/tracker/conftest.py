@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -19,6 +18,7 @@ from postroad_stack.process import Process
 from postroad_stack.pytest_plugin import run
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
+from tests.http import http_client
 
 from .town import Town, Tracker, listening_port
 
@@ -89,8 +89,7 @@ def tracker(town_database: Database, town_vhost: str, tmp_path_factory: pytest.T
 async def town(town_database: Database, tracker: Tracker) -> AsyncIterator[Town]:
     """A town to put tenants into, and a client of the tracker."""
     admin = await asyncpg.connect(town_database.admin_dsn)
-    # verify: to read the machine's certificates takes longer than a test's requests, which are to our own server.
-    async with httpx.AsyncClient(base_url=tracker.url, timeout=30, verify=False) as http:
+    async with http_client(base_url=tracker.url, timeout=30) as http:
         yield Town(admin, http, KeyRing.parse(KEYS))
     await admin.close()
 

@@ -18,6 +18,7 @@ from postroad_common.contracts.tokens import TokenKind
 from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from tests.http import http_client
 
 from .conftest import KEYS, Trackers
 from .town import FULL, Mail, Tenant, Town, Tracker
@@ -46,7 +47,7 @@ async def place(trackers: Trackers, database: Database, vhost: str) -> AsyncIter
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     admin = await asyncpg.connect(database.admin_dsn)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+    async with http_client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
         yield Place(Town(admin, http, KeyRing.parse(KEYS)), trackers, database, vhost, port)
     await admin.close()
 

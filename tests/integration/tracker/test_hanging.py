@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 
 import asyncpg
-import httpx
 import pytest_asyncio
 from yarl import URL
 
@@ -14,6 +13,7 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.tcp_proxy import TcpProxy
+from tests.http import http_client
 
 from .conftest import KEYS, Trackers
 from .town import Town
@@ -30,7 +30,7 @@ async def frozen(trackers: Trackers, database: Database, vhost: str) -> AsyncIte
     through = str(direct.with_host("127.0.0.1").with_port(proxy.port))
     tracker = await asyncio.to_thread(trackers.start, through, vhost, {"POSTROAD_TRACKER_STORE_SECONDS": "2"})
     admin = await asyncpg.connect(database.admin_dsn)
-    async with httpx.AsyncClient(base_url=tracker.url, timeout=30) as http:
+    async with http_client(base_url=tracker.url, timeout=30) as http:
         yield Town(admin, http, KeyRing.parse(KEYS)), proxy
     proxy.thaw()
     await admin.close()

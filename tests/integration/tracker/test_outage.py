@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -15,6 +14,7 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database, Migrate, clone, create_template
 from postroad_stack.eventually import eventually
 from postroad_stack.servers import Stack
+from tests.http import http_client
 
 from .conftest import KEYS, Trackers
 from .town import Mail, Tenant, Town, Tracker
@@ -42,7 +42,7 @@ def own_tracker(trackers: Trackers, private_stack: Stack, own_database: Database
 async def seaside(own_database: Database, own_tracker: Tracker) -> AsyncIterator[tuple[Town, Tenant, Mail]]:
     """A town, its tenant and a mail, made while all is well."""
     admin = await asyncpg.connect(own_database.admin_dsn)
-    async with httpx.AsyncClient(base_url=own_tracker.url, timeout=30) as http:
+    async with http_client(base_url=own_tracker.url, timeout=30) as http:
         town = Town(admin, http, KeyRing.parse(KEYS))
         mill = await town.tenant()
         yield town, mill, await town.mail(mill)

@@ -3,12 +3,12 @@
 import asyncio
 
 import asyncpg
-import httpx
 
 from postroad_common.contracts.tokens import TokenKind
 from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from tests.http import http_client
 
 from .conftest import KEYS, Trackers
 from .town import Town
@@ -18,7 +18,7 @@ async def test_revoked_tokens_are_not_found_and_proxies_are_believed_as_set(
     trackers: Trackers, database: Database, vhost: str
 ) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
-    async with httpx.AsyncClient(timeout=30) as nowhere:
+    async with http_client(timeout=30) as nowhere:
         town = Town(admin, nowhere, KeyRing.parse(KEYS))
         gone, mill = await town.tenant("Gone"), await town.tenant()
         theirs, revoked, good = await town.mail(gone), await town.mail(mill), await town.mail(mill)
@@ -27,7 +27,7 @@ async def test_revoked_tokens_are_not_found_and_proxies_are_believed_as_set(
         "POSTROAD_TRACKER_TRUSTED_PROXIES": "127.0.0.0/8, 10.0.0.0/8",
     }
     tracker = await asyncio.to_thread(trackers.start, database.dsn("postroad_tracker"), vhost, settings)
-    async with httpx.AsyncClient(base_url=tracker.url, timeout=30) as http:
+    async with http_client(base_url=tracker.url, timeout=30) as http:
         for mail, status in ((theirs, 404), (revoked, 404), (good, 200)):
             headers = {"X-Forwarded-For": "203.0.113.9, 10.0.0.7"}
             answer = await http.get(f"/o/{town.token(TokenKind.OPEN, mail)}", headers=headers)
@@ -58,7 +58,7 @@ async def test_partitions_are_there_for_the_months_to_come(trackers: Trackers, d
     rows = await eventually(forced)
     assert len(rows) == 4
     assert all(row["relforcerowsecurity"] for row in rows)
-    async with httpx.AsyncClient(base_url=tracker.url, timeout=30) as http:
+    async with http_client(base_url=tracker.url, timeout=30) as http:
         town = Town(admin, http, KeyRing.parse(KEYS))
         mill = await town.tenant()
         mail = await town.mail(mill)

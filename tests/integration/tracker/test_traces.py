@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
-import httpx
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -17,6 +16,7 @@ from postroad_common.contracts.tokens import TokenKind
 from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
+from tests.http import http_client
 
 from .conftest import KEYS, Trackers
 from .town import Town
@@ -69,7 +69,7 @@ async def test_click_and_complaint_carry_their_traces_to_the_scheduler(
         tracker = await asyncio.to_thread(trackers.start, database.dsn("postroad_tracker"), vhost, settings)
         admin = await asyncpg.connect(database.admin_dsn)
         async with (
-            httpx.AsyncClient(base_url=tracker.url, timeout=30) as http,
+            http_client(base_url=tracker.url, timeout=30) as http,
             await Broker.connect(vhost, name="listener") as broker,
             asyncio.TaskGroup() as group,
         ):

@@ -1,0 +1,10 @@
+"""Clients of our own servers."""
+
+from typing import Any
+
+import httpx
+
+
+def http_client(**options: Any) -> httpx.AsyncClient:
+    """With httpx's options. To read the machine's certificates takes it longer than most tests' requests."""
+    return httpx.AsyncClient(verify=False, **options)
