@@ -435,14 +435,12 @@ async def test_another_tenant_s_things_are_404_and_one_s_own_are_there(
 
 
 async def everything(tenant: Tenant) -> list[Any]:
-    """All rows that the API may write, as they stand."""
+    """All rows that the API may write, as they stand. That a job's file has been swept is nobody's request."""
     tables = ("accounts", "attributes", "contacts", "senders", "templates", "sequences", "sequence_versions", "steps",
               "enrollments", "intents", "suppressions", "webhook_sources", "webhook_subscriptions",
               "webhook_deliveries", "api_keys", "jobs")  # fmt: skip
-    return [
-        await tenant.admin.fetch(f"SELECT * FROM sequence.{table} WHERE tenant_id = $1 ORDER BY 1, 2", tenant.tenant_id)
-        for table in tables
-    ]
+    rows = "SELECT to_jsonb(t) - 'input_deleted_at' FROM sequence.{} t WHERE tenant_id = $1 ORDER BY 1"
+    return [await tenant.admin.fetch(rows.format(table), tenant.tenant_id) for table in tables]
 
 
 async def test_no_list_shows_another_tenant_s_things(homes: tuple[Home, Home]) -> None:
