@@ -15,8 +15,8 @@ import pytest_asyncio
 from postroad_common.db import AnyConnection, create_pool, queries
 from postroad_scheduler.reconciling import Reconcile
 from postroad_scheduler.taking_up import take_up
-from postroad_stack.databases import Database, clone, drop
-from postroad_stack.pytest_plugin import run
+from postroad_stack.databases import Database
+from postroad_stack.pytest_plugin import own_database, run
 from postroad_stack.servers import Stack
 
 from .depot import LEASE, MAX_EMISSIONS, Depot, SendersEnd, keys, settled
@@ -47,10 +47,9 @@ class Crowd:
 @pytest.fixture(scope="module")
 def crowded(stack: Stack, template_database: Database) -> Iterator[Database]:
     """A database with a crowd, for the tests of this module to look at."""
-    own = run(clone(stack.postgres.dsn, template_database))
-    run(fill(own))
-    yield own
-    run(drop(stack.postgres.dsn, own))
+    with own_database(stack, template_database) as own:
+        run(fill(own))
+        yield own
 
 
 async def fill(database: Database) -> None:

@@ -13,6 +13,7 @@ from postroad_common.db import create_pool
 from postroad_stack.databases import Database
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
+from postroad_stack.pytest_plugin import own_database
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 from tests.http import http_client
@@ -25,7 +26,6 @@ from .house import (
     Listener,
     Tenant,
     new_tenant,
-    own_database,
     running_api,
     start,
 )

@@ -21,11 +21,10 @@ import httpx
 from postroad_common.ids import message_id_for, new_id
 from postroad_sender.sources import compressed
 from postroad_sequence_api.door import Route
-from postroad_stack.databases import Database, clone, drop
+from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.listening import listening_port
 from postroad_stack.process import Process
-from postroad_stack.servers import Stack
 
 OPERATOR_TOKEN = "operator-token-of-the-tests"
 KEYS = "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -81,16 +80,6 @@ def start(
     env["POSTROAD_DATABASE_URL"] = database.dsn("postroad_sequence_api")
     env["POSTROAD_AMQP_URL"] = amqp_url
     return Process([*program], log=log, env=env, name="sequence-api")
-
-
-@contextmanager
-def own_database(stack: Stack, template: Database) -> Iterator[Database]:
-    """A migrated database of one's own: for tests that hold it, or that ask for everything."""
-    own = asyncio.run(clone(stack.postgres.dsn, template))
-    try:
-        yield own
-    finally:
-        asyncio.run(drop(stack.postgres.dsn, own))
 
 
 @contextmanager

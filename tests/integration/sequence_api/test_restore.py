@@ -13,10 +13,11 @@ from postroad_common.ids import message_id_for, new_id
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
+from postroad_stack.pytest_plugin import own_database
 from postroad_stack.servers import Stack
 from tests.http import http_client
 
-from .house import OPERATOR_TOKEN, Api, Tenant, api_of, own_database, running_api, start
+from .house import OPERATOR_TOKEN, Api, Tenant, api_of, running_api, start
 
 HERE = "written_by = pg_current_xact_id()::text::bigint"
 CARRIED = {

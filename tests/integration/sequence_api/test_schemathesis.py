@@ -22,9 +22,10 @@ from schemathesis.generation import GenerationMode
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.process import Process
+from postroad_stack.pytest_plugin import own_database
 from postroad_stack.servers import Stack
 
-from .house import OPERATOR_TOKEN, Tenant, own_database, running_api
+from .house import OPERATOR_TOKEN, Tenant, running_api
 from .test_walls import ADDRESSED, Home, furnish, whole_draft
 
 FULL = os.environ.get("POSTROAD_PROVE") == "1"

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from postroad_common.sealing import KeyRing
-from postroad_stack.databases import Database, clone, drop
+from postroad_stack.databases import Database
 from postroad_stack.process import Process
-from postroad_stack.pytest_plugin import run
+from postroad_stack.pytest_plugin import own_database, own_vhost
 from postroad_stack.servers import Stack
 from postroad_stack.vhosts import VhostSupply
 from tests.http import http_client
@@ -65,16 +65,14 @@ def trackers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trackers]:
 
 @pytest.fixture(scope="package")
 def town_database(stack: Stack, template_database: Database) -> Iterator[Database]:
-    own = run(clone(stack.postgres.dsn, template_database))
-    yield own
-    run(drop(stack.postgres.dsn, own))
+    with own_database(stack, template_database) as own:
+        yield own
 
 
 @pytest.fixture(scope="package")
 def town_vhost(vhost_supply: VhostSupply) -> Iterator[str]:
-    url = run(vhost_supply.take())
-    yield url
-    run(vhost_supply.give_back(url))
+    with own_vhost(vhost_supply) as url:
+        yield url
 
 
 @pytest.fixture(scope="package")

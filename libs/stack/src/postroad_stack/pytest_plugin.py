@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -83,20 +84,38 @@ def template_database(stack: Stack, migrate: Migrate) -> Iterator[Database]:
     run(drop(stack.postgres.dsn, template))
 
 
+@contextmanager
+def own_database(stack: Stack, template: Database) -> Iterator[Database]:
+    """A clone of a migrated database, dropped in the end with whatever is still connected."""
+    own = run(clone(stack.postgres.dsn, template))
+    try:
+        yield own
+    finally:
+        run(drop(stack.postgres.dsn, own))
+
+
+@contextmanager
+def own_vhost(supply: VhostSupply) -> Iterator[str]:
+    """AMQP address of a vhost that nobody else uses; removed in the end."""
+    url = run(supply.take())
+    try:
+        yield url
+    finally:
+        run(supply.give_back(url))
+
+
 @pytest.fixture
 def database(stack: Stack, template_database: Database) -> Iterator[Database]:
-    """A test's own migrated database, dropped with whatever is still connected."""
-    own = run(clone(stack.postgres.dsn, template_database))
-    yield own
-    run(drop(stack.postgres.dsn, own))
+    """A test's own migrated database."""
+    with own_database(stack, template_database) as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
 def module_database(stack: Stack, template_database: Database) -> Iterator[Database]:
     """A migrated database for the tests of one module, each of which makes tenants of its own."""
-    own = run(clone(stack.postgres.dsn, template_database))
-    yield own
-    run(drop(stack.postgres.dsn, own))
+    with own_database(stack, template_database) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")
@@ -110,17 +129,15 @@ def vhost_supply(stack: Stack) -> Iterator[VhostSupply]:
 @pytest.fixture
 def vhost(vhost_supply: VhostSupply) -> Iterator[str]:
     """AMQP address of a vhost that no other test uses."""
-    url = run(vhost_supply.take())
-    yield url
-    run(vhost_supply.give_back(url))
+    with own_vhost(vhost_supply) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def module_vhost(vhost_supply: VhostSupply) -> Iterator[str]:
     """AMQP address of a vhost for the tests of one module: declaring a whole topology takes a second."""
-    url = run(vhost_supply.take())
-    yield url
-    run(vhost_supply.give_back(url))
+    with own_vhost(vhost_supply) as url:
+        yield url
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
