@@ -7,7 +7,8 @@ TESTS := tests/acceptance tests/integration tests/architecture tests/unit
 ALONE := tests/acceptance
 IN_PARALLEL := -n 4 --dist loadscope --no-loadscope-reorder
 CODE := $(wildcard libs/*/src) $(wildcard services/*/src) $(wildcard clients/*/src) clients/python/generator $(wildcard tests) $(wildcard bench) $(wildcard examples/demo)
-SEED ?= $(shell date +%s)
+SEED := $(or $(SEED),$(shell date +%s))
+DRAWN := --hypothesis-seed=$(SEED)
 ARGS ?=
 .DEFAULT_GOAL := help
 # Compiled modules are kept, whatever the shell says: the tests start more than a hundred processes.
@@ -24,11 +25,11 @@ demo: setup ## Start everything and play a sequence with its recipients; ARGS=--
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## The proofs at reduced size, with real servers
-	@$(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not prove and not alone" $(TESTS) && $(PYTEST) -m "not prove and alone" $(ALONE)'
+	@POSTROAD_STACK_IN_MEMORY=1 $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not prove and not alone" $(TESTS) && $(PYTEST) -m "not prove and alone" $(ALONE)'
 
 prove: setup ## All proofs at full size; SEED=N repeats a run
 	@echo "prove: full size, SEED=$(SEED)"
-	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) -m alone $(ALONE)'
+	@POSTROAD_PROVE=1 POSTROAD_PROVE_SEED=$(SEED) $(STACK) sh -c '$(PYTEST) $(DRAWN) $(IN_PARALLEL) -m "not alone" $(TESTS) && $(PYTEST) $(DRAWN) -m alone $(ALONE)'
 
 docker-test: setup ## The image and docker-compose.yml on this machine's engine, with the demo's player
 	@$(PYTEST) -rs -s --durations=0 tests/acceptance/test_docker.py

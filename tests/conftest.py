@@ -1,9 +1,15 @@
-"""Fixtures that every kind of test may use, and which tests run in one worker."""
+"""Fixtures that every kind of test may use, how much hypothesis draws, and which tests run in one worker."""
 
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.size import examples
+
+settings.register_profile("postroad", deadline=None, max_examples=examples(100))
+settings.load_profile("postroad")
 
 pytest_plugins = ("postroad_stack.pytest_plugin",)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,12 +25,11 @@ from postroad_stack.services import Services
 from postroad_stack.smtp_server import SmtpServer
 from postroad_stack.tcp_proxy import tcp_proxy
 from tests.acceptance.world import World, duplicates, new_world
+from tests.size import FULL, SEED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONNECTIONS = 10
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
-SEED = int(os.environ.get("POSTROAD_PROVE_SEED", "20261122"))
 
 #: Points at which a sender dies holding `transmitting` rows.
 TRANSMITTING = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,10 +15,11 @@ from postroad_stack.services import running_services
 from postroad_stack.smtp_server import running_smtp_server
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
+from tests.size import FULL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PEOPLE = 800 if os.environ.get("POSTROAD_PROVE") == "1" else 400
+PEOPLE = 800 if FULL else 400
 STEPS = 2
 
 

@@ -38,13 +38,13 @@ from postroad_stack.vhosts import VhostSupply
 from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
 from tests.http import http_client
+from tests.size import FULL
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(find_postgres() is None, reason="pg_dump and pg_restore are not on this machine"),
 ]
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 2_000 if FULL else 150
 """With three mails at once each, so that mails flow before, during and after the backup."""
 PATIENT = 200 if FULL else 20

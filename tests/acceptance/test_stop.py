@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ from postroad_stack.services import Services
 from postroad_stack.smtp_server import Accepted, SmtpServer
 from tests.acceptance.world import World, duplicates, new_world
 from tests.http import http_client
+from tests.size import FULL
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 6_000 if FULL else 2_500
 TWO_STEPS_TO = PEOPLE // 2 if FULL else 1_800
 STOPPED = 600 if FULL else 240

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from postroad_sender.errors import HeaderError
 from postroad_sender.mime import Mail, Mailbox, checked_address, compose, header_text
 from postroad_sender.smtp.connection import dot_stuffed
+from tests.size import examples
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 HEADERS = [
@@ -72,7 +73,7 @@ def test_mail_without_html_is_plain_text_and_mail_without_text_is_html() -> None
     assert parsed(mail(text="")).get_content_type() == "text/html"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(subject=ANYTHING, name=ANYTHING, text=ANYTHING, html=ANYTHING)
 def test_no_value_adds_a_header_a_part_or_a_second_message(subject: str, name: str, text: str, html: str) -> None:
     try:
@@ -93,14 +94,14 @@ def test_no_value_adds_a_header_a_part_or_a_second_message(subject: str, name: s
     assert message.get_body(("plain",)).get_payload(decode=True).replace(b"\r\n", b"\n") == normalised.encode()  # type: ignore[union-attr]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), min_size=1, max_size=120))
 def test_subject_comes_out_as_it_went_in(subject: str) -> None:
     decoded = str(parsed(mail(subject="x" + subject + "x"))["Subject"])
     assert decoded == "x" + subject + "x"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=200))
 def test_stuffed_message_has_one_end_and_no_bare_line_ends(message: bytes) -> None:
     wire = dot_stuffed(message)

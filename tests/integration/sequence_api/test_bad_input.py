@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,11 +13,11 @@ from postroad_sequence_api.app import ROUTES
 from postroad_sequence_api.endpoints import read
 from postroad_stack.fake_esps import FakeSendGrid
 from postroad_stack.process import Process
+from tests.size import FULL
 
 from .house import OPERATOR_TOKEN, Tenant, csv_of, name_of
 
 T = TypeVar("T")
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ID = str(new_id())
 STEP = {"key": "k", "kind": "email", "template_id": ID, "delay": "1d", "preferred_time": "09:30", "thread": "new"}

@@ -1,6 +1,5 @@
 """The enrollment of many as a job: whom it enrolls, what it says of each, and what a kill on the way changes."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from postroad_stack.process import Process
 from tests.http import http_client
+from tests.size import FULL
 
 from .house import (
     CreateTenant,
@@ -29,7 +29,6 @@ from .house import (
     until_somebody_waits,
 )
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 100_000 if FULL else 3_200
 QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
 

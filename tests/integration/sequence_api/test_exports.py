@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,10 +13,10 @@ import pytest
 from postroad_common.ids import new_id
 from postroad_stack.databases import Database
 from tests.http import http_client
+from tests.size import FULL
 
 from .house import CreateTenant, Imported, Tenant, api_of, new_tenant, start
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 PEOPLE = 200_000 if FULL else 5_200
 QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
 FIELDS = ("email", "external_id", "first_name", "last_name", "company", "kind", "timezone")

@@ -23,6 +23,7 @@ from postroad_sequence_api.services import selection
 from postroad_stack.databases import Database
 from postroad_stack.pytest_plugin import run
 from tests.filters import EXAMPLE_SCHEMA, NOW, STATES, TYPES, WORDS, Company, Person, means, nodes
+from tests.size import examples
 
 TENANT, OTHER = UUID(int=71), UUID(int=72)
 COMPANIES = [
@@ -244,9 +245,7 @@ async def found_by(pool: asyncpg.Pool, text: str, page: int = 1000) -> list[UUID
                 return found
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(nodes())
 @example(parse("not ever enrolled and (opens >= 2 or never opened)"))
 @example(parse('first_name starts with "é" or company = "ACME"'))

@@ -1,6 +1,5 @@
 """A file of a million rows as people have them, killed twice on the way: nothing lost, nothing twice, little memory."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,12 +15,11 @@ from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 from tests.http import http_client
+from tests.size import FULL, SEED
 
 from .house import Tenant, api_of, new_tenant, start
 from .messy_people import MessyFile, Person
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
-SEED = int(os.environ.get("POSTROAD_PROVE_SEED", "20261122"))
 ROWS = 1_000_000 if FULL else 5_000
 MOST_GROWTH = 48 * 2**20
 """Of a process's memory, whatever the file's size: less than half of the whole file's."""

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +20,11 @@ from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 from tests.http import http_client
+from tests.size import FULL
 
 from .house import CreateTenant, Tenant, api_of, csv_of, held, new_tenant, start, until_somebody_waits
 
 Replica = Callable[..., Process]
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 LONG = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "600", "POSTROAD_SEQUENCE_API_JOB_SLICE_SECONDS": "600"}
 QUICK = {"POSTROAD_SEQUENCE_API_JOB_LEASE_SECONDS": "2"}
 BATCH = 1000

@@ -5,7 +5,6 @@ examples become that tenant's real things, in the order of the table: without th
 """
 
 import asyncio
-import os
 import random
 import re
 from collections import Counter
@@ -24,12 +23,11 @@ from postroad_stack.databases import Database
 from postroad_stack.process import Process
 from postroad_stack.pytest_plugin import own_database
 from postroad_stack.servers import Stack
+from tests.size import FULL, SEED
 
 from .house import OPERATOR_TOKEN, Tenant, running_api
 from .test_walls import ADDRESSED, Home, furnish, whole_draft
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
-SEED = int(os.environ.get("POSTROAD_PROVE_SEED", "20261122"))
 REQUESTS, WALKS, DRAWN, COVERED = (40, 60, None, None) if FULL else (1, 3, 8, 3)
 """Drawn requests for an operation, walks along links, how many operations have requests drawn, and how many have each
 bound of each field tried: all of them at full size. All are asked the document's examples; where there are none, or

@@ -19,9 +19,10 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.databases import Database
 from postroad_stack.eventually import eventually
 from tests.http import http_client
+from tests.size import FULL
 
 from .conftest import KEYS, Trackers
-from .town import FULL, Mail, Tenant, Town, Tracker
+from .town import Mail, Tenant, Town, Tracker
 
 
 @dataclass

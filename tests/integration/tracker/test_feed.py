@@ -17,8 +17,9 @@ from postroad_tracker.event_store import EventRow, follow_up, store_events
 from postroad_tracker.events import EventType, NormalisedEvent
 from postroad_tracker.matching import Claim
 from postroad_tracker.submission import submission
+from tests.size import FULL
 
-from .town import FULL, Town
+from .town import Town
 
 EVENTS = queries("postroad_sequence_api", "events")
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC))

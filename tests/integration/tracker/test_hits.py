@@ -11,8 +11,9 @@ from postroad_common.contracts import TrackingHit, TrackingHitsV1
 from postroad_common.contracts.tokens import TokenKind
 from postroad_common.ids import new_id
 from postroad_stack.eventually import eventually
+from tests.size import FULL
 
-from .town import FULL, Mail, Town
+from .town import Mail, Town
 
 URL = "https://shop.example/spring?b=1&c=%20d#top"
 WRONG_KIND = {"o": TokenKind.CLICK, "c": TokenKind.UNSUBSCRIBE, "u": TokenKind.OPEN}

@@ -6,7 +6,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .town import FULL, Mail, Tenant, Town
+from tests.size import FULL
+
+from .town import Mail, Tenant, Town
 
 KINDS = [
     ("processed", {}),
@@ -68,7 +70,7 @@ async def state_after(
     return events, stops
 
 
-@settings(max_examples=150 if FULL else 8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150 if FULL else 8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chosen=st.lists(st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 2)), min_size=1, max_size=14),
     seed=st.integers(0, 2**32),

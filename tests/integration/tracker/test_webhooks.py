@@ -13,8 +13,9 @@ import pytest
 from postroad_common.ids import new_id, pack_ref, unpack_ref
 from postroad_stack.eventually import eventually
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
+from tests.size import FULL
 
-from .town import FULL, Tenant, Town
+from .town import Tenant, Town
 
 TABLES = (
     "tracking.events",

@@ -1,7 +1,6 @@
 """Tenants with contacts, enrollments, ledger rows and webhook sources, written as an administrator."""
 
 import json
-import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
 from postroad_stack.process import Process
 
-FULL = os.environ.get("POSTROAD_PROVE") == "1"
 """Full size, as `make prove` runs it; otherwise every proof at a size of seconds."""
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from postroad_engine.calendar import due_at, next_wall_clock, skipped, wall_clock
 from postroad_engine.errors import UnknownZoneError
 from postroad_engine.zones import zone, zone_names
+from tests.size import examples
 from tests.unit.engine.examples import DAY, HOUR, at
 
 BERLIN = zone("Europe/Berlin")
@@ -139,7 +140,7 @@ def test_the_machines_own_zones_are_not_asked(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(moments())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_wall_clock_is_shown_exactly_or_is_the_first_instant_after_its_gap(
     moment: tuple[ZoneInfo, datetime, time],
 ) -> None:
@@ -156,7 +157,7 @@ def test_a_wall_clock_is_shown_exactly_or_is_the_first_instant_after_its_gap(
 
 
 @given(moments(), delays)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_an_elapsed_delay_is_never_cut_short(moment: tuple[ZoneInfo, datetime, time], delay: timedelta) -> None:
     where, anchor, wall = moment
     due = due_at(anchor, delay, wall, where)
@@ -167,7 +168,7 @@ def test_an_elapsed_delay_is_never_cut_short(moment: tuple[ZoneInfo, datetime, t
 
 
 @given(moments(), whole_days)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_whole_days_lead_to_that_calendar_day_or_past_its_gap(
     moment: tuple[ZoneInfo, datetime, time], delay: timedelta
 ) -> None:
@@ -180,7 +181,7 @@ def test_whole_days_lead_to_that_calendar_day_or_past_its_gap(
 
 
 @given(moments(), st.timedeltas(timedelta(0), timedelta(days=3)), st.one_of(delays, whole_days), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_later_anchor_is_never_due_earlier(
     moment: tuple[ZoneInfo, datetime, time], later: timedelta, delay: timedelta, preferred: bool
 ) -> None:
@@ -190,7 +191,7 @@ def test_a_later_anchor_is_never_due_earlier(
 
 
 @given(moments())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_preferred_time_comes_at_most_once_a_local_day(moment: tuple[ZoneInfo, datetime, time]) -> None:
     where, start, wall = moment
     seen = [next_wall_clock(start, wall, where)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from postroad_engine.errors import TemplateError
 from postroad_engine.template_filters import FILTERS
 from postroad_engine.templates import MAX_OUTPUT, MAX_SOURCE, Template
+from tests.size import examples
 
 END = "{% endfor %}"
 SECONDS = 3.0  # generous: a bomb takes minutes or the machine's memory
@@ -261,7 +262,7 @@ bodies: st.SearchStrategy[str] = st.recursive(
 
 
 @given(bodies)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 def test_any_template_is_refused_or_stays_the_size_of_a_mail(source: str) -> None:
     size = size_of("s", source, "")
     assert size is None or size <= MAX_OUTPUT

@@ -29,6 +29,7 @@ from postroad_engine.gate import Disposition, GateFacts, Stop, gate
 from postroad_engine.inputs import inputs_hash
 from postroad_engine.reasons import BounceType, Expired, Reason, SequenceState, ServerAnswered, StopKind, from_json
 from postroad_engine.state_machine import ENDS, EnrollmentState, transition
+from tests.size import examples
 from tests.unit.engine.examples import DAY, HOUR, NOW, email, enrolled, sequence, settled
 
 DEFINITION = sequence(
@@ -248,7 +249,7 @@ class Walk(RuleBasedStateMachine):
 
 
 TestWalk = Walk.TestCase
-TestWalk.settings = settings(max_examples=80, stateful_step_count=40)
+TestWalk.settings = settings(max_examples=examples(80), stateful_step_count=40)
 
 
 def test_left_alone_every_enrollment_ends_within_a_bounded_number_of_decisions() -> None:
