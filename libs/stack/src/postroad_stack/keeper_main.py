@@ -27,6 +27,10 @@ PR_SET_CHILD_SUBREAPER = 36
 LAUNCH = str(Path(__file__).with_name("launch.py"))
 STOP_GRACE = 10.0
 """Seconds that servers have to stop before they are killed."""
+IN_MEMORY = "POSTROAD_STACK_IN_MEMORY"
+MEMORY = Path("/dev/shm")  # noqa: S108 -- what is made there is private
+ROOM = 8 << 30
+"""Bytes that memory must have to spare: a run writes some gigabytes of write-ahead log."""
 
 
 class Keeper:
@@ -140,10 +144,27 @@ class Keeper:
             self.reap()
 
 
+def place() -> Path:
+    """Where data is put: in memory if that is asked for and has room, else where temporary files go."""
+    asked = os.environ.get(IN_MEMORY) == "1"
+    return MEMORY if asked and room(MEMORY) >= ROOM else Path(tempfile.gettempdir())
+
+
+def room(memory: Path) -> int:
+    """Bytes that may be put into a file system in memory; 0 if there is none."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        return min(shutil.disk_usage(memory).free, int(kilobytes) * 1024)
+    except (OSError, StopIteration):
+        return 0
+
+
 def make_root() -> tuple[Path, Any]:
     """Create the private directory, locked for as long as this process lives; sweep dead ones."""
-    sweep(Path(tempfile.gettempdir()))
-    fresh = Path(tempfile.mkdtemp(prefix="new-" + PREFIX))
+    for where in (Path(tempfile.gettempdir()), MEMORY):
+        sweep(where)
+    fresh = Path(tempfile.mkdtemp(prefix="new-" + PREFIX, dir=place()))
     fresh.chmod(0o711)  # servers run as another user and must reach their own directories in it
     lock = (fresh / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -49,7 +49,7 @@ async def start_local(
     if keep:
         await keeper.keep_files()
     cluster = f" ({rabbitmq_nodes} nodes)" if rabbitmq_nodes > 1 else ""
-    log("starting servers of our own")
+    log(f"starting servers of our own, with their data in {keeper.root.parent}")
     database = make_postgres(keeper, postgres, ports, postgres_settings)
     broker = make_rabbitmq(keeper, rabbitmq, ports, nodes=rabbitmq_nodes)
     await together(
