@@ -35,7 +35,7 @@ from postroad_stack.eventually import eventually
 from postroad_stack.process import Process
 from tests.http import http_client
 
-from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, new_tenant, start
+from .house import OPERATOR_TOKEN, Api, Enrolled, Tenant, api_of, csv_of, new_tenant, start
 from .receivers import INSIDE, OUTSIDE, Canary, Received, Receiver, answer, canary, receiver, stall
 from .spellings import MALFORMED_URLS, PRIVATE_URLS, PUBLIC_URLS
 
@@ -258,6 +258,35 @@ def told(tenant: Tenant, one: Enrolled, outcomes: list[Outcome], kinds: list[str
         TrackingRecordedV1(tenant_id=tenant.tenant_id, items=tuple(recorded)),
         EnrollmentsEndedV1(tenant_id=tenant.tenant_id, items=(ended,)),
     ]
+
+
+async def test_the_end_of_a_job_is_told_with_what_came_of_it_and_so_is_who_was_erased(
+    tenant: Tenant, outside: Receiver
+) -> None:
+    await subscribe(tenant, outside.url, "job.completed", "job.failed", "job.cancelled", "contact.erased")
+    file = csv_of("email\nada@people.example\nnobody\n")
+    imported = await tenant.call("POST", "/contacts/import", **file, expect=202)
+    [completed] = await outside.received(1)
+    [ada] = (await tenant.call("GET", "/contacts"))["items"]
+    erasure = await tenant.call("POST", f"/contacts/{ada['id']}/erase", expect=202)
+    await outside.received(2)  # the job goes on: it waits for the other services, of which none runs
+    await tenant.call("POST", f"/jobs/{erasure['id']}/cancel")
+    await outside.received(3)
+
+    assert completed.event["data"] == {
+        "job_id": imported["id"],
+        "kind": "import",
+        "counts": (await tenant.call("GET", f"/jobs/{imported['id']}"))["counts"],
+        "error_code": None,
+    }
+    [erased], [cancelled] = outside.events("contact.erased"), outside.events("job.cancelled")
+    assert erased["data"] == {"contact_id": ada["id"]}
+    assert cancelled["data"] == {
+        "job_id": erasure["id"],
+        "kind": "erase",
+        "counts": {"erased": 1},
+        "error_code": None,
+    }
 
 
 async def test_what_is_told_twice_is_delivered_once_and_only_to_those_who_subscribe(

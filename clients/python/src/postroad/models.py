@@ -140,6 +140,10 @@ WebhookSubscriptionEventType: TypeAlias = Literal[
     "enrollment.bounced",
     "enrollment.unenrolled",
     "enrollment.failed",
+    "contact.erased",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
     "webhook.disabled",
 ]
 
@@ -266,6 +270,12 @@ class ContactCount(Model):
 
     count: int
     exact: bool
+
+
+class ContactData(Model):
+    """A contact."""
+
+    contact_id: UUID
 
 
 class Engagement(Model):
@@ -520,7 +530,16 @@ class JobProgress(Model):
 
     done: int
     total: int | None
-    unit: Literal["bytes", "contacts", "rows", "steps"] | str
+    unit: Literal["bytes", "contacts"] | str
+
+
+class JobData(Model):
+    """A job; counts holds how many had which result, error_code why it failed."""
+
+    job_id: UUID
+    kind: JobKind | str
+    counts: Mapping[str, int]
+    error_code: str | None
 
 
 class Tenant(Model):
@@ -898,6 +917,16 @@ class ContactBatchDone(Model):
     results: tuple[ContactBatchResult, ...]
 
 
+class ContactErased(Model):
+    """A contact was erased: what names the person is to be deleted wherever it was copied to."""
+
+    id: UUID
+    timestamp: datetime
+    tenant_id: UUID
+    data: ContactData
+    type: Literal["contact.erased"]
+
+
 class ContactDetail(Contact):
     """A contact with its account, what it did, and why its address gets nothing (empty: nothing is against it)."""
 
@@ -1056,6 +1085,36 @@ class Job(Model):
     cancel_requested_at: datetime | None
     ended_at: datetime | None
     report_deleted_at: datetime | None
+
+
+class JobCancelled(Model):
+    """A job was cancelled. What it had done stays done."""
+
+    id: UUID
+    timestamp: datetime
+    tenant_id: UUID
+    data: JobData
+    type: Literal["job.cancelled"]
+
+
+class JobCompleted(Model):
+    """A job did all that it was asked for; its report tells of each row or contact."""
+
+    id: UUID
+    timestamp: datetime
+    tenant_id: UUID
+    data: JobData
+    type: Literal["job.completed"]
+
+
+class JobFailed(Model):
+    """A job could not go on. What it had done stays done."""
+
+    id: UUID
+    timestamp: datetime
+    tenant_id: UUID
+    data: JobData
+    type: Literal["job.failed"]
 
 
 class Me(Model):
@@ -1393,12 +1452,16 @@ class SequencePaused(Sequence):
 
 
 WebhookEvent: TypeAlias = Annotated[
-    EnrollmentBounced
+    ContactErased
+    | EnrollmentBounced
     | EnrollmentCompleted
     | EnrollmentCreated
     | EnrollmentFailed
     | EnrollmentReplied
     | EnrollmentUnenrolled
+    | JobCancelled
+    | JobCompleted
+    | JobFailed
     | MessageAccepted
     | MessageAutoresponded
     | MessageBounced

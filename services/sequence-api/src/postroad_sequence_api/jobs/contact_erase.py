@@ -24,6 +24,8 @@ from postroad_sequence_api.jobs.runner import Kind, Unit
 from postroad_sequence_api.services import stops
 from postroad_sequence_api.services.sequences import tell_scheduler
 from postroad_sequence_api.services.stops import Pending, Subject
+from postroad_sequence_api.webhooks.happenings import contact_erased
+from postroad_sequence_api.webhooks.recording import record
 
 _SQL: Final = queries("postroad_sequence_api", "erasures")
 _CHUNK: Final = 20
@@ -126,7 +128,9 @@ def _item(contact: Record, ways: Sequence[Record]) -> ErasedContact:
 async def _delete(work: Work, items: Sequence[ErasedContact]) -> None:
     ids = [item.contact_id for item in items]
     addresses = [address for item in items for address in item.addresses]
-    await work.do(_SQL.note, ids)
+    erased = await work.all(_SQL.note, ids)
+    events = [contact_erased(work.tenant_id, row["contact_id"], row["erased_at"]) for row in erased]
+    await record(work.conn, work.tenant_id, events)
     await work.do(_SQL.delete_contacts, ids)
     await work.do(_SQL.unname_intents, addresses)
     await work.do(_SQL.unexplain_suppressions, addresses)

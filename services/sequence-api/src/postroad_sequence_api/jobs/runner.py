@@ -29,7 +29,7 @@ POLL: Final = timedelta(seconds=1)
 
 _log = structlog.get_logger()
 
-Unit = Literal["bytes", "contacts", "rows", "steps"]
+Unit = Literal["bytes", "contacts"]
 Run = Callable[[Claim], AsyncGenerator[None, None]]
 
 

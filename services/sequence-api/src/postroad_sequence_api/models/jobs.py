@@ -64,7 +64,7 @@ class JobProgress(View):
 
     done: int
     total: int | None
-    unit: Literal["bytes", "contacts", "rows", "steps"]
+    unit: Literal["bytes", "contacts"]
 
 
 class JobError(View):

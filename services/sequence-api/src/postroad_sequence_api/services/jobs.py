@@ -22,6 +22,8 @@ from postroad_sequence_api.jobs.kinds import KINDS
 from postroad_sequence_api.jobs.report import Report, Row
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.jobs import Job, JobError, JobKind, JobPick, JobProgress
+from postroad_sequence_api.webhooks.happenings import job_ended
+from postroad_sequence_api.webhooks.recording import record
 
 _SQL: Final = queries("postroad_sequence_api", "jobs")
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
@@ -76,10 +78,13 @@ async def listed(work: Work, pick: JobPick) -> Page[Job]:
 
 async def cancel(work: Work, job_id: UUID) -> Job:
     """End it: at once if it waits, else after the chunk in hand. What it has done stays done."""
-    if await work.find(_SQL.cancel, job_id) is None:
+    asked = await work.find(_SQL.cancel, job_id)
+    if asked is None:
         standing = await get(work, job_id)
         if standing.state != "cancelled":
             raise IllegalTransitionError("job", standing.state, "cancel")
+    elif asked["state"] == "cancelled":
+        await record(work.conn, work.tenant_id, [job_ended(work.tenant_id, dict(asked))])
     return await get(work, job_id)
 
 

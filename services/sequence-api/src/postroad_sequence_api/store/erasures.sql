@@ -39,7 +39,8 @@ WHERE e.tenant_id = $1 AND e.contact_id = ANY ($2::uuid[]) AND i.intent = 'stop'
 -- name: note
 INSERT INTO sequence.erasures (tenant_id, contact_id)
 SELECT $1, contact_id FROM unnest($2::uuid[]) AS contact_id
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
+RETURNING contact_id, erased_at;
 
 -- name: erased_before
 SELECT contact_id FROM sequence.erasures WHERE tenant_id = $1 AND contact_id = ANY ($2::uuid[]);

@@ -63,7 +63,7 @@ SET cancel_requested_at = coalesce(cancel_requested_at, postroad.now()),
     fence = CASE WHEN lease_until > postroad.now() THEN fence ELSE fence + 1 END,
     position = CASE WHEN lease_until > postroad.now() THEN position ELSE position - 'addresses' END
 WHERE tenant_id = $1 AND job_id = $2 AND state IN ('queued', 'running')
-RETURNING job_id;
+RETURNING job_id, kind, state, counts, error_code, ended_at;
 
 -- name: tenants_with_jobs
 -- Who has a job to claim, after the one last served; ids only, across the tenant wall.
@@ -114,7 +114,7 @@ UPDATE sequence.jobs
 SET state = $4, error_code = $5, error_detail = $6, lease_until = NULL, ended_at = postroad.now(),
     position = position - 'addresses'
 WHERE tenant_id = $1 AND job_id = $2 AND fence = $3 AND state = 'running'
-RETURNING job_id;
+RETURNING job_id, kind, state, counts, error_code, ended_at;
 
 -- name: input
 -- A piece of a file.

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from postroad_sequence_api.models.jobs import JobKind
+
 BounceType: TypeAlias = Literal["hard", "soft", "undetermined"]
 
 
@@ -56,6 +58,21 @@ class EnrollmentData(EventData):
     contact_id: UUID
     sequence_id: UUID
     version: int
+
+
+class ContactData(EventData):
+    """A contact."""
+
+    contact_id: UUID
+
+
+class JobData(EventData):
+    """A job; counts holds how many had which result, error_code why it failed."""
+
+    job_id: UUID
+    kind: JobKind
+    counts: dict[str, int]
+    error_code: str | None
 
 
 class SubscriptionData(EventData):
@@ -234,6 +251,34 @@ class EnrollmentFailed(WebhookEvent):
     data: EnrollmentData
 
 
+class ContactErased(WebhookEvent):
+    """A contact was erased: what names the person is to be deleted wherever it was copied to."""
+
+    type: Literal["contact.erased"] = "contact.erased"
+    data: ContactData
+
+
+class JobCompleted(WebhookEvent):
+    """A job did all that it was asked for; its report tells of each row or contact."""
+
+    type: Literal["job.completed"] = "job.completed"
+    data: JobData
+
+
+class JobFailed(WebhookEvent):
+    """A job could not go on. What it had done stays done."""
+
+    type: Literal["job.failed"] = "job.failed"
+    data: JobData
+
+
+class JobCancelled(WebhookEvent):
+    """A job was cancelled. What it had done stays done."""
+
+    type: Literal["job.cancelled"] = "job.cancelled"
+    data: JobData
+
+
 class WebhookDisabled(WebhookEvent):
     """Another webhook subscription of the tenant was disabled by us."""
 
@@ -270,6 +315,10 @@ EventType: TypeAlias = Literal[
     "enrollment.bounced",
     "enrollment.unenrolled",
     "enrollment.failed",
+    "contact.erased",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
     "webhook.disabled",
 ]
 """What can be subscribed to."""
@@ -302,6 +351,10 @@ EVENTS: Final[Mapping[str, type[WebhookEvent]]] = MappingProxyType(
             EnrollmentBounced,
             EnrollmentUnenrolled,
             EnrollmentFailed,
+            ContactErased,
+            JobCompleted,
+            JobFailed,
+            JobCancelled,
             WebhookDisabled,
             WebhookTest,
         )

@@ -1,4 +1,4 @@
-"""What other services tell, as webhook events. Ids are derived from what happened: told twice, it is one event."""
+"""What happens, as webhook events. Ids are derived from what happened: told twice, it is one event."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -79,6 +79,18 @@ def happenings(message: Message) -> Iterator[Happening]:
 def event(type_: str, id_: UUID, timestamp: datetime, tenant_id: UUID, data: Mapping[str, Any]) -> WebhookEvent:
     """An event of a type of the catalogue; its model takes of the data what it has a field for."""
     return EVENTS[type_].model_validate({"id": id_, "timestamp": timestamp, "tenant_id": tenant_id, "data": data})
+
+
+def job_ended(tenant_id: UUID, job: Mapping[str, Any]) -> WebhookEvent:
+    """Of a row of jobs that has ended."""
+    type_ = f"job.{job['state']}"
+    return event(type_, uuid5(_EVENTS, f"{job['job_id']}/{job['state']}"), job["ended_at"], tenant_id, job)
+
+
+def contact_erased(tenant_id: UUID, contact_id: UUID, erased_at: datetime) -> WebhookEvent:
+    """Of a contact that is erased in the same transaction."""
+    id_ = uuid5(_EVENTS, f"{contact_id}/erased")
+    return event("contact.erased", id_, erased_at, tenant_id, {"contact_id": contact_id})
 
 
 def _settled(tenant_id: UUID, item: StepSettled) -> Iterator[Happening]:

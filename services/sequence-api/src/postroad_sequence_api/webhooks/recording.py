@@ -39,10 +39,9 @@ class Recorder:
         if not told:
             return
         async with transaction(self._pool, message.tenant_id) as conn:
-            recorded = await record(conn, message.tenant_id, await _events(conn, message.tenant_id, told))
+            await record(conn, message.tenant_id, await _events(conn, message.tenant_id, told))
         if __debug__:
             reach("webhooks.recorded")
-        WEBHOOKS_RECORDED.inc(recorded)
         self._recorded()
 
 
@@ -67,8 +66,8 @@ class Wanted:
         return types
 
 
-async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookEvent]) -> int:
-    """Add the deliveries of events in the caller's transaction; how many were new."""
+async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookEvent]) -> None:
+    """Add the deliveries of events in the caller's transaction."""
     subscribers = await conn.fetch(_SQL.subscribers, tenant_id)
     rows = [
         (new_id(), subscriber["subscription_id"], event.id, event.type, event.timestamp, event.body())
@@ -76,9 +75,8 @@ async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookE
         for subscriber in subscribers
         if ALL in subscriber["event_types"] or event.type in subscriber["event_types"]
     ]
-    if not rows:
-        return 0
-    return len(await conn.fetch(_SQL.record, tenant_id, *map(list, zip(*rows, strict=True))))
+    if rows:
+        WEBHOOKS_RECORDED.inc(len(await conn.fetch(_SQL.record, tenant_id, *map(list, zip(*rows, strict=True)))))
 
 
 async def _events(conn: AnyConnection, tenant_id: UUID, told: Iterable[Happening]) -> list[WebhookEvent]:
