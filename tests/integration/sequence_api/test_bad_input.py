@@ -79,7 +79,7 @@ EVENT_PICKS = {
     "after": ["x", "-1", "1" * 19, "\u0663", ID], "type": ["seen"], "sequence_id": ["x"], "contact_id": ["x"],
     "enrollment_id": ["x"], "message_id": ["\x00"],
     "since": ["yesterday", "2026-01-01T00:00:00", "2026-99-99T00:00:00Z"],
-    "until": ["x", "0001-01-01T00:00:00+09:00"],
+    "until": ["x", "0001-01-01T00:00:00+09:00", "0.5", "1795359600"],
 }  # fmt: skip
 QUERIES: dict[str, dict[str, list[str]]] = {
     "/contacts": {"after": ["x", "%00"], "limit": ["0", "201", "x", "1e9", "-1"], "email": ["x", "a\x00@b.example"],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -31,6 +32,7 @@ _HOST: Final = re.compile(rf"(?=.{{1,253}}$){_LABELS}")
 _PLAIN_LOCAL_PART: Final = re.compile(
     r"(?=.{1,64}$)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII | re.IGNORECASE
 )  # RFC 5321: a dot-string of 64 octets at most
+_DATED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 _EARLIEST: Final = datetime(1900, 1, 1)  # noqa: DTZ001 - compared without offsets
 _LATEST: Final = datetime(9000, 1, 1)  # noqa: DTZ001
 _ADDRESS_LENGTH: Final = 254  # RFC 5321, erratum 1690
@@ -109,6 +111,16 @@ def host_name(value: str) -> str:
         except ValueError as error:
             raise ValueError("must be a host name or an IP address") from error
     return value.lower()
+
+
+def written_out(value: object) -> object:
+    """A time with its date (RFC 3339 5.6): a bare number is none, though parsers take it for Unix time."""
+    if isinstance(value, str) and _DATED.match(value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value.upper())
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("must be a time such as 2026-11-22T09:00:00Z")
 
 
 def within_reach(value: datetime) -> datetime:
@@ -236,7 +248,7 @@ WallTime = Annotated[
     WithJsonSchema(_WALL_TIME_SHOWN, mode="serialization"),
 ]
 """A time of day on the contact's clock, written "09:30"."""
-Moment = Annotated[AwareDatetime, AfterValidator(within_reach)]
+Moment = Annotated[AwareDatetime, BeforeValidator(written_out), AfterValidator(within_reach)]
 """A time with its offset from UTC."""
 StepKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$"), said(examples=["welcome"])]
 """The name of a step that lives across versions."""
