@@ -156,6 +156,12 @@ async def test_the_page_may_read_problems_and_headers_too(tenant: Tenant, second
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
+async def test_the_longest_filter_of_the_document_is_read_however_it_is_encoded(tenant: Tenant) -> None:
+    longest = 'company = "' + "\N{GRINNING FACE}" * 3988 + '"'
+    assert len(longest) == 4000
+    assert (await tenant.call("GET", "/contacts", params={"filter": longest}))["items"] == []
+
+
 @pytest.mark.parametrize(
     ("accepted", "compressed"),
     [

@@ -31,6 +31,8 @@ __all__ = ["Service", "forever", "is_outage", "run"]
 
 S = TypeVar("S", bound=CommonSettings)
 
+REQUEST_LINE_BYTES: Final = 2**17
+"""Room for what the API documents: a filter of 4,000 characters takes up to twelve bytes for each of them."""
 AFTER_DRAIN_SECONDS: Final = 8.0
 """What a process may still take after drain_seconds, to close connections and send the last spans."""
 
@@ -109,6 +111,7 @@ class Service(Generic[S]):
             handle_signals=False,
             shutdown_timeout=self.settings.drain_seconds,
             auto_decompress=self.decompress_bodies,
+            max_line_size=REQUEST_LINE_BYTES,
         )
         await runner.setup()
         self._runners.append(runner)
