@@ -128,6 +128,7 @@ class Tenant:
         problem = response.json()
         assert problem["status"] == status
         assert problem["code"]
+        assert "Value error" not in response.text, "words for people have no names of classes"
         return problem
 
     def number(self) -> int:

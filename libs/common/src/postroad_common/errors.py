@@ -1,5 +1,8 @@
 """The errors of the common package. Those of the broker are in amqp.errors."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class CommonError(Exception):
     """Anything that this package refuses."""
@@ -47,3 +50,9 @@ class DatabaseLostError(CommonError):
 
 class StartError(CommonError):
     """A service could not start within its time; the text says what it waited for."""
+
+
+def words_of(fault: Mapping[str, Any]) -> str:
+    """What one of pydantic's errors says, to a person: its message without the name of a Python class before it."""
+    message: str = fault["msg"]
+    return message.removeprefix("Value error, ")

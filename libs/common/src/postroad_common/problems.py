@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from postroad_common.amqp.errors import CONNECTION_ERRORS, BrokerError
 from postroad_common.db import RETRYABLE
+from postroad_common.errors import words_of
 
 _log = structlog.get_logger()
 _TYPE_BASE: Final = "urn:postroad:problem:"
@@ -109,7 +110,7 @@ def route_of(request: web.Request) -> str:
 
 def invalid(errors: Sequence[Any]) -> Problem:
     """422 from pydantic's list of errors."""
-    named = [{"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in errors]
+    named = [{"field": ".".join(str(part) for part in e["loc"]), "message": words_of(e)} for e in errors]
     first = named[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     return Problem(422, "invalid", "The request is not valid", detail, field=first["field"] or None, errors=named)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
-from postroad_common.errors import SettingsError
+from postroad_common.errors import SettingsError, words_of
 from postroad_common.sealing import KeyRing
 
 PREFIX: Final = "POSTROAD_"
@@ -169,5 +169,5 @@ def _explain(cls: type[CommonSettings], error: ValidationError) -> list[str]:
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         where = str(problem["loc"][0]) if problem["loc"] else ""
         name = env_name(cls, where) if where in cls.model_fields else where
-        texts.append(f"{name}: {'is required' if problem['type'] == 'missing' else problem['msg']}")
+        texts.append(f"{name}: {'is required' if problem['type'] == 'missing' else words_of(problem)}")
     return texts

@@ -5,6 +5,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import ValidationError
 
+from postroad_common.errors import words_of
 from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Last, Work
 from postroad_sequence_api.errors import InvalidFieldError
@@ -117,4 +118,4 @@ def checked_external_id(external_id: str) -> str:
     try:
         return ContactNew.model_validate({"email": "x@example.com", "external_id": external_id}).external_id or ""
     except ValidationError as error:
-        raise InvalidFieldError("external_id", error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        raise InvalidFieldError("external_id", words_of(error.errors()[0])) from error

@@ -14,6 +14,7 @@ from asyncpg import UniqueViolationError
 from pydantic import ValidationError
 
 from postroad_common.db import queries
+from postroad_common.errors import words_of
 from postroad_common.ids import new_id
 from postroad_sequence_api.attributes import MisfitError, fitted
 from postroad_sequence_api.context import Work
@@ -157,7 +158,7 @@ def _read(number: int, raw: Any) -> Item | Refusal:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         named = ".".join(str(part) for part in first["loc"]) or "contact"
-        return Refusal(named, first["msg"].removeprefix("Value error, "))
+        return Refusal(named, words_of(first))
     except ValueError as error:  # a number of more digits than Python writes
         return Refusal("contact", str(error))
     values = found.model_dump(exclude_unset=True)
