@@ -18,7 +18,8 @@ class HeldConnection:
     """Takes a connection when it is needed and keeps it until it breaks.
 
     Each statement here is a transaction of its own, so the tenants are set for the session: one round trip to the
-    server and back instead of three. Nobody else uses the connection, and the pool clears the setting afterwards.
+    server and back instead of three. Nobody else uses the connection, and it is closed afterwards: nobody else may see
+    these tenants.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -47,16 +48,18 @@ class HeldConnection:
             await self._connection.execute("DISCARD PLANS")
 
     async def let_go(self) -> None:
-        """Give the connection back, broken or not."""
+        """Close the connection, broken or not, and let the pool have its place."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
         try:
-            await self._pool.release(connection, timeout=1)
+            await connection.close(timeout=1)
         except Exception as error:
             if not is_retryable(error):
                 raise
-            _log.debug("a connection was given back broken", error=repr(error))
+            _log.debug("a connection was let go broken", error=repr(error))
+        finally:
+            await self._pool.release(connection)
 
     async def _take(self) -> PoolConnectionProxy:
         connection = await self._pool.acquire()
