@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ import aio_pika
 import asyncpg
 import pytest
 import pytest_asyncio
+from yarl import URL
 
 from postroad_common.amqp.topology import SENDER_DUE
 from postroad_common.migrations import migrate
@@ -39,6 +41,8 @@ from tests.acceptance.conftest import migrated_database
 from tests.acceptance.world import QUICK, World, duplicates, new_world
 from tests.http import http_client
 from tests.size import FULL
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -261,6 +265,37 @@ async def _knows_all_of(world: World, log: list[str]) -> bool:
     return not await world.admin.fetchval(
         "SELECT count(*) FROM delivery.messages WHERE state = 'unknown' AND rfc_message_id = ANY ($1)", log
     )
+
+
+@pytest.mark.prove
+async def test_a_dump_goes_by_the_page_into_a_server_that_never_had_postroad(stack: Stack, tmp_path: Path) -> None:
+    """docs/backup.md, step 2, as it stands there: the roles that a dump needs are not in it."""
+    page = (ROOT / "docs" / "backup.md").read_text()
+    [step] = re.findall(r"```sh\n( *psql --dbname=postgres.*?)```", page, re.DOTALL)
+    programs = find_postgres()
+    assert programs is not None
+    async with contextlib.AsyncExitStack() as resources:
+        database = await resources.enter_async_context(migrated_database(stack.postgres.dsn))
+        await dump(database, tmp_path / "postroad.dump")
+        fresh, _ = await start_local(say, resources, keep=False, rabbitmq_nodes=1, postgres_settings=None)
+        where = URL(fresh.dsn)
+        shell = await asyncio.create_subprocess_exec(
+            *("sh", "-euc", step.replace("postroad.dump", str(tmp_path / "postroad.dump"))),
+            cwd=ROOT,
+            env={
+                "PATH": f"{programs.bin}:/usr/bin:/bin",
+                "PGHOST": where.host or "",
+                "PGPORT": str(where.port),
+                "PGUSER": where.user or "",
+                "PGPASSWORD": where.password or "",
+            },
+        )
+        assert await shell.wait() == 0
+        restored = str(where.with_path("/postroad"))
+        await migrate(restored, role_password=ROLE_PASSWORD)
+        admin = await asyncpg.connect(restored)
+        assert await admin.fetchval("SELECT count(*) FROM monitor.steps()") == 0
+        await admin.close()
 
 
 @pytest.mark.prove
