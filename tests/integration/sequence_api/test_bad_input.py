@@ -1,5 +1,6 @@
 """Bad input in every field of every endpoint: a 4xx problem that names the field, never a 5xx, and nothing is kept."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/messages/{id}/settle": {"outcome": "sent", "because": "its log"},
     "POST /v1/accounts": ACCOUNT,
     "PATCH /v1/accounts/{id}": ACCOUNT,
+    "PUT /v1/accounts/external/{external_id}": {"name": "n", "domain": "b.example", "attributes": {"a": "b"}},
     "POST /v1/attributes": {"entity": "contact", "name": "n", "type": "text", "description": "d", "indexed": False},
     "PATCH /v1/attributes/{id}": {"description": "d", "indexed": False, "archived": False},
     "POST /v1/senders": SENDER,
@@ -377,6 +379,29 @@ async def test_strange_but_sound_text_is_kept_as_it_is(tenant: Tenant) -> None:
     ):
         made = await tenant.contact(company=text)
         assert (await tenant.call("GET", f"/contacts/{made['id']}"))["company"] == text
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a-key-of-somebody\x01\r\n\r\n",
+        b"GET /v1/contacts?email=ada@somebody.example name HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/contacts?email=ada@somebody.example&filter=" + b"x" * 2**18 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=["header", "request line", "length"],
+)
+async def test_what_is_no_http_is_refused_and_nothing_of_it_is_logged(tenant: Tenant, request_: bytes) -> None:
+    before = len(tenant.api.log())
+    url = tenant.api.http.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(request_)
+    answer = await reader.read()
+    writer.close()
+    assert answer.split()[1] == b"400"
+    logged = tenant.api.log()[before:]
+    assert "refused what is no HTTP request" in logged
+    assert "somebody" not in logged
+    assert '"level":"error"' not in logged
 
 
 async def test_nothing_of_all_this_was_a_fault_of_the_service(tenant: Tenant, logged_before: int) -> None:

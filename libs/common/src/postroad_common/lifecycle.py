@@ -25,14 +25,12 @@ from postroad_common.metrics import POOL_SIZE, POOLED
 from postroad_common.outbox import LOOK, Relay, Schema
 from postroad_common.settings import CommonSettings, load_settings
 from postroad_common.starting import close_pool, database_check, wait_for_broker, wait_for_database
-from postroad_common.web_app import MAX_BODY_BYTES, Readiness, make_app
+from postroad_common.web_app import MAX_BODY_BYTES, Readiness, make_app, server_log
 
 __all__ = ["Service", "forever", "is_outage", "run"]
 
 S = TypeVar("S", bound=CommonSettings)
 
-REQUEST_LINE_BYTES: Final = 2**17
-"""Room for what the API documents: a filter of 4,000 characters takes up to twelve bytes for each of them."""
 AFTER_DRAIN_SECONDS: Final = 8.0
 """What a process may still take after drain_seconds, to close connections and send the last spans."""
 
@@ -54,6 +52,8 @@ class Service(Generic[S]):
         self.crashed = False
         self.decompress_bodies = True
         """Whether request bodies arrive decompressed; build may choose to get them as they came."""
+        self.request_line_bytes = 8190
+        """How long a path with its query may be; build may allow for more."""
         self._tasks: list[asyncio.Task[None]] = []
         self._repeating: list[asyncio.Task[None]] = []
         self._consumers: list[Consumer] = []
@@ -111,7 +111,8 @@ class Service(Generic[S]):
             handle_signals=False,
             shutdown_timeout=self.settings.drain_seconds,
             auto_decompress=self.decompress_bodies,
-            max_line_size=REQUEST_LINE_BYTES,
+            max_line_size=self.request_line_bytes,
+            logger=server_log(),
         )
         await runner.setup()
         self._runners.append(runner)

@@ -1,14 +1,17 @@
 """The HTTP side of every service: problems, traces, metrics, and the endpoints that operators ask."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 from opentelemetry.trace import Span
+from typing_extensions import override
 
 from postroad_common import telemetry
 from postroad_common.metrics import READY, REQUESTS, exposition
@@ -42,6 +45,27 @@ class Readiness:
             for name, answer in zip(self._checks, answers, strict=True)
         }
         return {"ready": all(answer is None for answer in answers), "checks": checks}
+
+
+class _NotHttp(logging.Filter):
+    """Says of what is no HTTP request only that: its bytes may hold a key or an address, and it is no fault of ours."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg, record.args = "refused what is no HTTP request: %s", (type(error).__name__,)
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
+def server_log() -> logging.Logger:
+    """What the HTTP server logs to."""
+    log = logging.getLogger("aiohttp.server")
+    if not log.filters:
+        log.addFilter(_NotHttp())
+    return log
 
 
 def make_app(readiness: Readiness, *, max_body_bytes: int, trusts_callers_trace: bool) -> web.Application:

@@ -13,7 +13,7 @@ from postroad_common.lifecycle import Service, run
 from postroad_common.sealing import KeyRing
 from postroad_sequence_api.app import add_routes
 from postroad_sequence_api.context import Context
-from postroad_sequence_api.http import MAX_BODY_BYTES
+from postroad_sequence_api.http import MAX_BODY_BYTES, REQUEST_LINE_BYTES
 from postroad_sequence_api.idempotency import forget_old as forget_old_keys
 from postroad_sequence_api.jobs.kinds import KINDS
 from postroad_sequence_api.jobs.runner import POLL, Runner
@@ -44,6 +44,7 @@ _EVERY_MINUTE: Final = timedelta(minutes=1)
 async def build(service: Service[SequenceApiSettings]) -> AsyncIterator[None]:
     """The API, the relay of its outbox, who does the jobs, and the webhooks."""
     settings = service.settings
+    service.request_line_bytes = REQUEST_LINE_BYTES
     keyring = KeyRing.parse(settings.secret_keys.get_secret_value())
     guard = Guard(service.pool, timedelta(seconds=settings.failover_seconds))
     await guard.begin()

@@ -14,6 +14,8 @@ from postroad_sequence_api.rate_limits import Allowance
 CONTEXT: Final = web.AppKey("context", Context)
 ALLOWANCE: Final = web.RequestKey("allowance", Allowance)
 MAX_BODY_BYTES: Final = 2 * 2**20
+REQUEST_LINE_BYTES: Final = 2**17
+"""Room for what is documented: a filter of 4,000 characters takes up to twelve bytes for each of them."""
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 

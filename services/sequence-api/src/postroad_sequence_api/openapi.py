@@ -92,7 +92,7 @@ Contacts, templates and sequences go in; enrollments, messages and events come o
 Keys: send `Authorization: Bearer pr_...`. A key has a role and, if it was given some, scopes.
 
 Errors are problem documents (RFC 9457): `code` is for programs, `detail` for people; `field` and `errors` name what is
-at fault.
+at fault. What is no HTTP request at all is refused in plain text.
 
 Lists come in pages: ask for the next one with `after` set to the answer's `next`, until that is null.
 
