@@ -19,9 +19,12 @@ from postroad_common.sealing import KeyRing
 from postroad_common.telemetry import current_traceparent
 from postroad_sequence_api.api_key_use import UsedKeys
 from postroad_sequence_api.errors import PreconditionFailedError
+from postroad_sequence_api.metrics import WEBHOOKS_RECORDED
 from postroad_sequence_api.rate_limits import RateLimits
 from postroad_sequence_api.settings import SequenceApiSettings
+from postroad_sequence_api.webhooks.events import WebhookEvent
 from postroad_sequence_api.webhooks.posting import Poster
+from postroad_sequence_api.webhooks.recording import record
 
 
 class Turns:
@@ -77,6 +80,8 @@ class Work:
     said: bool = field(default=False, init=False)
     queued: bool = field(default=False, init=False)
     """A job was: its runner is woken when the transaction has committed."""
+    told: int = field(default=0, init=False)
+    """Deliveries to webhook subscriptions."""
     matched: bool = field(default=False, init=False)
 
     def match(self, revision: int) -> None:
@@ -121,6 +126,10 @@ class Work:
             raise
         await self.conn.execute("RELEASE SAVEPOINT block")
 
+    async def tell(self, *events: WebhookEvent) -> None:
+        """Post these to who subscribes, once the transaction has committed."""
+        self.told += await record(self.conn, self.tenant_id, events)
+
     async def say(self, *messages: Message) -> None:
         """Send these once the transaction has committed, through the outbox."""
         if messages:
@@ -152,6 +161,7 @@ class Desk:
         async with transaction(self.context.pool, self.tenant_id) as conn:
             work = Work(conn, self.tenant_id, expected, self.actor)
             yield work
+        WEBHOOKS_RECORDED.inc(work.told)
         if work.said:
             if __debug__:
                 reach("api.committed")

@@ -16,7 +16,6 @@ from postroad_common.faults import reach
 from postroad_sequence_api.context import Context, Desk, Work
 from postroad_sequence_api.metrics import JOB_ITEMS
 from postroad_sequence_api.webhooks.happenings import job_ended
-from postroad_sequence_api.webhooks.recording import record
 
 _SQL: Final = queries("postroad_sequence_api", "jobs")
 _REST: Final = timedelta(seconds=1)
@@ -134,9 +133,10 @@ class Claim:
         async with self.desk.work() as work:
             await work.do(_SQL.give_back, self.job_id, self.fence, _REST if self.rests else None)
 
-    async def finish(self, state: str, error_code: str | None = None, error_detail: str | None = None) -> None:
-        """End it; does nothing when somebody else has it."""
+    async def finish(self, state: str, error_code: str | None = None, error_detail: str | None = None) -> bool:
+        """End it, if nobody else has it; whether it did."""
         async with self.desk.work() as work:
             ended = await work.find(_SQL.finish, self.job_id, self.fence, state, error_code, error_detail)
             if ended is not None:
-                await record(work.conn, work.tenant_id, [job_ended(work.tenant_id, dict(ended))])
+                await work.tell(job_ended(work.tenant_id, dict(ended)))
+        return ended is not None

@@ -25,7 +25,6 @@ from postroad_sequence_api.services import stops
 from postroad_sequence_api.services.sequences import tell_scheduler
 from postroad_sequence_api.services.stops import Pending, Subject
 from postroad_sequence_api.webhooks.happenings import contact_erased
-from postroad_sequence_api.webhooks.recording import record
 
 _SQL: Final = queries("postroad_sequence_api", "erasures")
 _CHUNK: Final = 20
@@ -129,8 +128,7 @@ async def _delete(work: Work, items: Sequence[ErasedContact]) -> None:
     ids = [item.contact_id for item in items]
     addresses = [address for item in items for address in item.addresses]
     erased = await work.all(_SQL.note, ids)
-    events = [contact_erased(work.tenant_id, row["contact_id"], row["erased_at"]) for row in erased]
-    await record(work.conn, work.tenant_id, events)
+    await work.tell(*(contact_erased(work.tenant_id, row["contact_id"], row["erased_at"]) for row in erased))
     await work.do(_SQL.delete_contacts, ids)
     await work.do(_SQL.unname_intents, addresses)
     await work.do(_SQL.unexplain_suppressions, addresses)

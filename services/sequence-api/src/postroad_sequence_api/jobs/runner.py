@@ -89,8 +89,9 @@ class Runner:
                 claim = Claim.of(self._context, self._served, row)
                 if row["claims"] <= _MOST_CLAIMS:
                     return claim
-                await claim.finish("failed", "gave_up", f"It was begun {_MOST_CLAIMS} times and never got any further.")
-                JOBS_ENDED.labels(claim.kind, "failed").inc()
+                await _finish(
+                    claim, "failed", "gave_up", f"It was begun {_MOST_CLAIMS} times and never got any further."
+                )
             if after == _FIRST:
                 break
         return None
@@ -114,8 +115,7 @@ class Runner:
         return True
 
     async def _end(self, claim: Claim, state: str) -> None:
-        await claim.finish(state)
-        JOBS_ENDED.labels(claim.kind, state).inc()
+        await _finish(claim, state)
         _log.info("job ended", state=state, **claim.counts)
 
     async def _fail(self, claim: Claim, error: Exception) -> None:
@@ -125,5 +125,9 @@ class Runner:
         else:
             code, detail = "internal_error", "The service failed; it is logged."
             _log.exception("job failed")
-        await claim.finish("failed", code, detail)
-        JOBS_ENDED.labels(claim.kind, "failed").inc()
+        await _finish(claim, "failed", code, detail)
+
+
+async def _finish(claim: Claim, state: str, code: str | None = None, detail: str | None = None) -> None:
+    if await claim.finish(state, code, detail):
+        JOBS_ENDED.labels(claim.kind, state).inc()

@@ -23,7 +23,6 @@ from postroad_sequence_api.jobs.report import Report, Row
 from postroad_sequence_api.models.base import Page, page_of
 from postroad_sequence_api.models.jobs import Job, JobError, JobKind, JobPick, JobProgress
 from postroad_sequence_api.webhooks.happenings import job_ended
-from postroad_sequence_api.webhooks.recording import record
 
 _SQL: Final = queries("postroad_sequence_api", "jobs")
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
@@ -84,7 +83,7 @@ async def cancel(work: Work, job_id: UUID) -> Job:
         if standing.state != "cancelled":
             raise IllegalTransitionError("job", standing.state, "cancel")
     elif asked["state"] == "cancelled":
-        await record(work.conn, work.tenant_id, [job_ended(work.tenant_id, dict(asked))])
+        await work.tell(job_ended(work.tenant_id, dict(asked)))
     return await get(work, job_id)
 
 

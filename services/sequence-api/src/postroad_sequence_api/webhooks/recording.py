@@ -39,9 +39,10 @@ class Recorder:
         if not told:
             return
         async with transaction(self._pool, message.tenant_id) as conn:
-            await record(conn, message.tenant_id, await _events(conn, message.tenant_id, told))
+            recorded = await record(conn, message.tenant_id, await _events(conn, message.tenant_id, told))
         if __debug__:
             reach("webhooks.recorded")
+        WEBHOOKS_RECORDED.inc(recorded)
         self._recorded()
 
 
@@ -66,8 +67,8 @@ class Wanted:
         return types
 
 
-async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookEvent]) -> None:
-    """Add the deliveries of events in the caller's transaction."""
+async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookEvent]) -> int:
+    """Add the deliveries of events in the caller's transaction; how many are new, to count after its commit."""
     subscribers = await conn.fetch(_SQL.subscribers, tenant_id)
     rows = [
         (new_id(), subscriber["subscription_id"], event.id, event.type, event.timestamp, event.body())
@@ -75,8 +76,9 @@ async def record(conn: AnyConnection, tenant_id: UUID, events: Sequence[WebhookE
         for subscriber in subscribers
         if ALL in subscriber["event_types"] or event.type in subscriber["event_types"]
     ]
-    if rows:
-        WEBHOOKS_RECORDED.inc(len(await conn.fetch(_SQL.record, tenant_id, *map(list, zip(*rows, strict=True)))))
+    if not rows:
+        return 0
+    return len(await conn.fetch(_SQL.record, tenant_id, *map(list, zip(*rows, strict=True))))
 
 
 async def _events(conn: AnyConnection, tenant_id: UUID, told: Iterable[Happening]) -> list[WebhookEvent]:
