@@ -1,5 +1,7 @@
 """Accounts, and the contacts that belong to them."""
 
+import asyncio
+from typing import Any
 from uuid import uuid4
 
 from .house import CreateTenant, Tenant
@@ -22,6 +24,37 @@ async def test_an_account_is_kept_changed_and_listed_like_a_contact(
     for query in ({}, {"domain": "bücher.example"}, {"external_id": "a-1"}):
         page = await tenant.call("GET", "/accounts", params=query)
         assert [account["id"] for account in page["items"]] == [made["id"]]
+
+
+async def put(tenant: Tenant, expect: int = 200, **fields: Any) -> Any:
+    return await tenant.call("PUT", "/accounts/external/crm-1", json=fields, expect=expect)
+
+
+async def test_an_account_is_added_or_changed_by_its_external_id(tenant: Tenant, create_tenant: CreateTenant) -> None:
+    assert (await tenant.refused("PUT", "/accounts/external/crm-1", 422, json={"domain": "a.example"}))[
+        "field"
+    ] == "name"
+    made = await put(tenant, 201, name="Acme", attributes={"tier": "gold"})
+    assert (made["created"], made["external_id"]) == (True, "crm-1")
+
+    changed = await put(tenant, domain="acme.example", attributes={"region": "north"})
+    again = await put(tenant, domain="acme.example", attributes={"region": "north"})
+
+    assert changed["id"] == made["id"]
+    assert (changed["name"], changed["domain"]) == ("Acme", "acme.example")
+    assert changed["attributes"] == {"tier": "gold", "region": "north"}
+    assert again == changed, "nothing changed: no new revision"
+    theirs = await put(await create_tenant("Other"), 201, name="Other")
+    assert theirs["id"] != made["id"]
+    assert (await tenant.call("GET", f"/accounts/{made['id']}"))["name"] == "Acme"
+
+
+async def test_of_many_who_add_an_account_at_once_one_does_and_the_others_change_it(tenant: Tenant) -> None:
+    answers = await asyncio.gather(
+        *(tenant.ask("PUT", "/accounts/external/crm-1", json={"name": f"Acme {n}"}) for n in range(20))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 async def test_an_account_with_contacts_is_not_deleted_and_says_how_many(tenant: Tenant) -> None:

@@ -215,6 +215,7 @@ OTHERS: Final = (
     """
     UPDATE sequence.jobs SET state = 'cancelled', ended_at = now()
     WHERE tenant_id = $1 AND state = 'running' AND cancel_requested_at IS NOT NULL
+      AND lease_until > now() + interval '1 hour'
     """,
 )
 """What services that do not run here would do, so that each job ends: stops are carried out and erasures confirmed; a

@@ -379,8 +379,8 @@ NAMES_NOTHING = {
 }
 
 
-NAMED_BY_EACH = {"PUT /v1/contacts/external/{external_id}"}
-"""Endpoints whose path bears a name that each tenant gives by itself; their wall is in test_upserts."""
+NAMED_BY_EACH = {"PUT /v1/contacts/external/{external_id}", "PUT /v1/accounts/external/{external_id}"}
+"""Endpoints whose path bears a name that each tenant gives by itself: see test_upserts and test_accounts."""
 
 
 @pytest.fixture

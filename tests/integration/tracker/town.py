@@ -17,8 +17,6 @@ from postroad_common.sealing import KeyRing
 from postroad_stack.fake_esps import FakePostmark, FakeSendGrid, WebhookRequest
 from postroad_stack.process import Process
 
-"""Full size, as `make prove` runs it; otherwise every proof at a size of seconds."""
-
 
 @dataclass(frozen=True)
 class Tracker:

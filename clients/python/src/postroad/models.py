@@ -864,6 +864,12 @@ class WebhookTestResult(Model):
     response: str
 
 
+class AccountUpserted(Account):
+    """An account after an upsert; created says whether it is new."""
+
+    created: bool
+
+
 class ApiKeyMade(ApiKey):
     """An API key, its secret shown this once."""
 

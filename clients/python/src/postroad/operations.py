@@ -66,6 +66,27 @@ class Accounts:
             m.Account,
         )
 
+    def put(
+        self,
+        external_id: str,
+        *,
+        attributes: Mapping[str, str | bool | int | float | None] | Unset = UNSET,
+        domain: str | Unset | None = UNSET,
+        name: str | Unset = UNSET,
+    ) -> m.AccountUpserted:
+        """Add the account with this external id, or change it.
+
+        attributes: What templates may name beyond the fields.
+        """
+        return self._api.call(
+            Request(
+                "PUT",
+                f"/v1/accounts/external/{quoted(external_id)}",
+                body=given(attributes=attributes, domain=domain, name=name),
+            ),
+            m.AccountUpserted,
+        )
+
     def get(self, account_id: UUID | str) -> m.Account:
         """Show an account."""
         return self._api.call(Request("GET", f"/v1/accounts/{quoted(account_id)}"), m.Account)

@@ -69,6 +69,7 @@ ROUTES: Final = (
     Route("GET", "/v1/contacts/{contact_id}/timeline", Role.viewer, contacts.timeline),
     Route("POST", "/v1/accounts", Role.editor, accounts.create, status=201),
     Route("GET", "/v1/accounts", Role.viewer, accounts.list_),
+    Route("PUT", "/v1/accounts/external/{external_id}", Role.editor, accounts.put, upserts=True),
     Route("GET", "/v1/accounts/{account_id}", Role.viewer, accounts.get),
     Route("PATCH", "/v1/accounts/{account_id}", Role.editor, accounts.change, edits=True),
     Route("DELETE", "/v1/accounts/{account_id}", Role.editor, accounts.delete, edits=True),

@@ -3,7 +3,15 @@
 from uuid import UUID
 
 from postroad_sequence_api.context import Work
-from postroad_sequence_api.models.accounts import Account, AccountChange, AccountNew, AccountPick
+from postroad_sequence_api.handlers import external_ids
+from postroad_sequence_api.models.accounts import (
+    Account,
+    AccountChange,
+    AccountNew,
+    AccountPick,
+    AccountUpsert,
+    AccountUpserted,
+)
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.services import accounts
 
@@ -16,6 +24,11 @@ async def create(work: Work, body: AccountNew) -> Account:
 async def list_(work: Work, query: AccountPick) -> Page[Account]:
     """List accounts, oldest first. Their contacts: GET /v1/contacts?account_id=..."""
     return await accounts.listed(work, query)
+
+
+async def put(work: Work, external_id: str, body: AccountUpsert) -> AccountUpserted:
+    """Add the account with this external id, or change it."""
+    return await accounts.put(work, external_ids.checked(external_id), body)
 
 
 async def get(work: Work, account_id: UUID) -> Account:

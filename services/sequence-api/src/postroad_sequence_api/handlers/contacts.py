@@ -3,12 +3,10 @@
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import ValidationError
 
-from postroad_common.errors import words_of
 from postroad_sequence_api.auth import Caller
 from postroad_sequence_api.context import Desk, Last, Work
-from postroad_sequence_api.errors import InvalidFieldError
+from postroad_sequence_api.handlers import external_ids
 from postroad_sequence_api.http import reading_csv
 from postroad_sequence_api.models.base import Page
 from postroad_sequence_api.models.contacts import (
@@ -50,7 +48,7 @@ async def count(work: Work, query: ContactSelection) -> ContactCount:
 
 async def put(work: Work, external_id: str, body: ContactUpsert) -> ContactUpserted:
     """Add the contact with this external id, or change it."""
-    return await upserts.put(work, checked_external_id(external_id), body)
+    return await upserts.put(work, external_ids.checked(external_id), body)
 
 
 async def batch(work: Work, body: ContactBatch) -> ContactBatchDone:
@@ -111,11 +109,3 @@ async def erase_many(work: Work, caller: Caller, body: ContactsErase) -> Job:
 async def timeline(work: Work, contact_id: UUID) -> Timeline:
     """Tell what happened to a contact."""
     return await timelines.of_contact(work, contact_id)
-
-
-def checked_external_id(external_id: str) -> str:
-    """The id in the path, as the field of a body would be taken."""
-    try:
-        return ContactNew.model_validate({"email": "x@example.com", "external_id": external_id}).external_id or ""
-    except ValidationError as error:
-        raise InvalidFieldError("external_id", words_of(error.errors()[0])) from error

@@ -38,6 +38,17 @@ class AccountChange(Change):
     attributes: Attributes = Field(default_factory=dict)
 
 
+class AccountUpsert(Change):
+    """An account to add, or to change where it is there: what is not named stays, attributes one by one.
+
+    A new account needs a name.
+    """
+
+    name: AccountName = "-"
+    domain: Domain | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
 class AccountPick(Pick):
     """Which accounts to list."""
 
@@ -56,3 +67,9 @@ class Account(View):
     revision: int
     created_at: datetime
     updated_at: datetime
+
+
+class AccountUpserted(Account):
+    """An account after an upsert; created says whether it is new."""
+
+    created: bool

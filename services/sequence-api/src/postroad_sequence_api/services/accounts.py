@@ -7,9 +7,17 @@ from uuid import UUID
 from postroad_common.db import queries
 from postroad_common.ids import new_id
 from postroad_sequence_api.context import Work
-from postroad_sequence_api.errors import ConflictError, NotFoundError
-from postroad_sequence_api.models.accounts import Account, AccountChange, AccountNew, AccountPick
+from postroad_sequence_api.errors import ConflictError, InvalidFieldError, NotFoundError
+from postroad_sequence_api.models.accounts import (
+    Account,
+    AccountChange,
+    AccountNew,
+    AccountPick,
+    AccountUpsert,
+    AccountUpserted,
+)
 from postroad_sequence_api.models.base import Page, page_of
+from postroad_sequence_api.models.contacts import MOST_ATTRIBUTES
 from postroad_sequence_api.services import attributes
 
 _SQL: Final = queries("postroad_sequence_api", "accounts")
@@ -20,6 +28,27 @@ async def create(work: Work, new: AccountNew) -> Account:
     """An account; its external id is not another's."""
     values = new.model_dump() | {"attributes": await attributes.checked(work, "account", new.attributes)}
     return Account.of(await work.one(_SQL.insert_account, new_id(), *(values[c] for c in _COLUMNS)))
+
+
+async def put(work: Work, external_id: str, wanted: AccountUpsert) -> AccountUpserted:
+    """Add the account with this external id or change it: what is not named stays, attributes are merged one by one."""
+    values = wanted.model_dump(exclude_unset=True)
+    named = await attributes.checked(work, "account", wanted.attributes)
+    while (standing := await work.find(_SQL.lock_account_with_external_id, external_id)) is None:
+        if "name" not in values:
+            raise InvalidFieldError("name", "a new account needs a name")
+        new = {"domain": None, **values, "external_id": external_id, "attributes": named}
+        row = await work.find(_SQL.insert_account_with_external_id, new_id(), *(new[c] for c in _COLUMNS))
+        if row is not None:
+            return AccountUpserted.of(row, created=True)
+    merged = {**standing["attributes"], **named}
+    if len(merged) > MOST_ATTRIBUTES:
+        raise InvalidFieldError("attributes", f"the account would have more than {MOST_ATTRIBUTES}")
+    changed = {**standing, **values, "attributes": merged}
+    if all(changed[c] == standing[c] for c in _COLUMNS):
+        return AccountUpserted.of(standing, created=False)
+    row = await work.one(_SQL.update_account, standing["id"], *(changed[c] for c in _COLUMNS))
+    return AccountUpserted.of(row, created=False)
 
 
 async def get(work: Work, account_id: UUID) -> Account:

@@ -15,6 +15,19 @@ FROM sequence.accounts
 WHERE tenant_id = $1 AND account_id = $2
 FOR UPDATE;
 
+-- name: insert_account_with_external_id
+-- No row: another request has just added it.
+INSERT INTO sequence.accounts (tenant_id, account_id, name, domain, external_id, attributes)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
+RETURNING account_id AS id, name, domain, external_id, attributes, revision, created_at, updated_at;
+
+-- name: lock_account_with_external_id
+SELECT account_id AS id, name, domain, external_id, attributes, revision, created_at, updated_at
+FROM sequence.accounts
+WHERE tenant_id = $1 AND external_id = $2
+FOR UPDATE;
+
 -- name: list_accounts
 SELECT account_id AS id, name, domain, external_id, attributes, revision, created_at, updated_at
 FROM sequence.accounts
